@@ -1,0 +1,85 @@
+"""Every setting with its type, default and meaning. This file is the one place: the config file's keys, the environment
+variables, mitmproxy's options and the table in the README are all made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Again = str
+"""`serve`, `refresh`, or a number from 2 as text."""
+
+
+def setting(default: object, help: str, *, choices: tuple[str, ...] = (), unit: str = "") -> Any:
+    """A field of the schema, with what people must know of it."""
+    meta = {"help": help, "choices": choices, "unit": unit}
+    if isinstance(default, dict | list):
+        copy = type(default)
+        return field(default_factory=lambda: copy(default), metadata=meta)
+    return field(default=default, metadata=meta)
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """The exact cache."""
+
+    enabled: bool = setting(True, "Answer repeats from the store and learn replies.")
+    directory: str = setting("", "Where answers are stored; empty: `cache` in the home directory.")
+    size_mb: int = setting(1024, "Bound of the store on disk.", unit="MiB")
+    memory_mb: int = setting(64, "Bound of the front in memory.", unit="MiB")
+    ttl_s: int = setting(86400, "How long an answer is served.", unit="s")
+    ttl_by_model: Mapping[str, int] = setting(
+        {}, "Other times for models, by pattern (`gpt-4o*`); the first that fits counts.", unit="s"
+    )
+    ttl_by_host: Mapping[str, int] = setting(
+        {}, "Other times for provider hosts, by pattern; models come first.", unit="s"
+    )
+    again: Again = setting(
+        "refresh",
+        "What the third identical request of one client session within ten minutes gets: a fresh answer (`refresh`), the "
+        "stored one (`serve`); a number N means the Nth.",
+    )
+    single_flight: bool = setting(True, "Identical requests in flight share one call to the provider.")
+    shared: bool = setting(False, "All callers share answers. Only where everybody may see everybody's answers.")
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The base-URL door on the proxy's own port."""
+
+    openai: str = setting("https://api.openai.com", "Provider behind `/v1/...` and `/openai/...`.")
+    anthropic: str = setting("https://api.anthropic.com", "Provider behind `/v1/messages` and `/anthropic/...`.")
+    gemini: str = setting(
+        "https://generativelanguage.googleapis.com", "Provider behind `/v1beta/...` and `/gemini/...`."
+    )
+    ollama: str = setting("http://127.0.0.1:11434", "Provider behind `/api/chat`, `/api/generate` and `/ollama/...`.")
+    prefixes: Mapping[str, str] = setting(
+        {}, 'Further prefixes: `{ openrouter = "https://openrouter.ai/api" }` serves `/openrouter/v1/...`.'
+    )
+    native_model: str = setting("gpt-4o-mini", 'Model for `{"prompt": ...}` requests that name none.')
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that can be set."""
+
+    home: str = setting("", "Where Isartor keeps its files; empty: `~/.isartor`.")
+    hosts: tuple[str, ...] = setting(
+        (),
+        "Further hosts to decrypt and answer: `llm.example.com`, or `.example.com` for a domain and all below it; `host:port` for one port.",
+    )
+    websocket: str = setting(
+        "native",
+        "Responses over WebSocket: answered inside the socket (`native`), or sent to HTTP by a 426 (`fallback`).",
+        choices=("native", "fallback"),
+    )
+    body_limit_mb: int = setting(64, "Larger bodies pass through unread.", unit="MiB")
+    tenant_header: str = setting("", "Request header that separates tenants of one API key; it is not sent on.")
+    token: str = setting("", "What clients must show when the proxy listens on more than loopback.")
+    cassette: str = setting("", "A file of recordings to use instead of the cache.")
+    cassette_mode: str = setting("record", "What to do with the cassette.", choices=("record", "replay"))
+    log_level: str = setting("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
+    cache: Cache = field(default_factory=Cache)
+    door: Door = field(default_factory=Door)

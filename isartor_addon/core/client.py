@@ -1,0 +1,99 @@
+"""A coding tool as data: how it is recognised, and what of its requests changes between identical runs.
+
+The tables themselves are in `clients/`, one file a tool. What a table does not name counts as meaning.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Literal
+
+Place = Literal["system", "user", "tool"]
+"""Where a text stands: instructions, the user's turn, or a tool's result."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextRule:
+    """A clock or a process number inside a text that otherwise has meaning."""
+
+    place: Place
+    hint: str
+    """A plain substring; the pattern is tried only on texts that have it."""
+    pattern: re.Pattern[str]
+    replacement: str = ""
+    """What stands in the key instead (`re.sub` syntax)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Volatile:
+    """What differs between two runs that ask the same. Names are exact; nothing here reaches into tool arguments, tool
+    results' data or schemas, except a `TextRule` with place `tool`, which names the line it means.
+    """
+
+    body: frozenset[str] = frozenset()
+    """Top-level fields left out."""
+    inside: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Fields left out of a top-level object: `{"metadata": {"user_id"}}`."""
+    turn: frozenset[str] = frozenset()
+    """Fields left out of every message or input item."""
+    part: frozenset[str] = frozenset()
+    """Fields left out of every content part, system block and tool definition."""
+    system_blocks: tuple[str, ...] = ()
+    """System blocks that begin so are left out whole."""
+    text: tuple[TextRule, ...] = ()
+
+    def __or__(self, other: Volatile) -> Volatile:
+        """Both tables together."""
+        inside = dict(self.inside)
+        for name, names in other.inside.items():
+            inside[name] = inside.get(name, frozenset()) | names
+        return Volatile(
+            body=self.body | other.body,
+            inside=inside,
+            turn=self.turn | other.turn,
+            part=self.part | other.part,
+            system_blocks=self.system_blocks + other.system_blocks,
+            text=self.text + other.text,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """Where a tool says an id of its own: a header, or a path into the body. Exactly one of the two is set."""
+
+    header: str = ""
+    """Lower case."""
+    body: tuple[str | int, ...] = ()
+    """Keys and indices from the top. A key that leads to a string of JSON steps into that JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One coding tool or SDK."""
+
+    name: str
+    agents: tuple[str, ...] = ()
+    """Lower-case beginnings of its `user-agent`."""
+    headers: frozenset[str] = frozenset()
+    """Lower-case names of headers that only this tool sends."""
+    volatile: Volatile = Volatile()
+    """Its own table; the general one (`clients/generic.py`) is already joined to it."""
+    run_ids: Mapping[str, tuple[Declared, ...]] = field(default_factory=dict)
+    """Ids of the run by name; of several places the first that says something counts. Every other occurrence of such an id
+    in the body is taken as that name, and on replay the new run's id stands where the recorded run's stood.
+    The name `session` is the client's session."""
+    account: tuple[Declared, ...] = ()
+    """The account behind a credential that rotates, as the tool declares it."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What the tool needs in its environment besides the common exports; `{ca}`, `{bundle}` and `{proxy}` are filled in."""
+    note: str = ""
+    """What a user must know to run it behind the proxy; empty when the exports suffice."""
+
+
+def check_table(table: Volatile) -> None:
+    """Raise `TypeError` where a table holds a plain string for a set: `frozenset("ab")` would mean two names."""
+    for each in fields(table):
+        if isinstance(getattr(table, each.name), str):
+            raise TypeError(f"{each.name} is a string")

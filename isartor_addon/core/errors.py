@@ -1,0 +1,58 @@
+"""
+The exceptions, as a tree.
+
+* IsartorError
+  * ClientMistake         the request cannot be served as it is: 400
+    * NotRecorded         it asked for a stored answer and there is none: 400
+    * Denied              the proxy's own token is missing or wrong: 401
+  * BadReply              what a provider sent is not a complete, well-formed answer
+  * Untranslatable        one wire cannot say what the other said; nothing is dropped silently
+  * ConfigError           a setting is wrong; the sentence names key and value
+  * StoreError            the store cannot be read or written now
+"""
+
+from __future__ import annotations
+
+
+class IsartorError(Exception):
+    """Everything this package raises on purpose."""
+
+
+class ClientMistake(IsartorError):
+    """The request cannot be served as it is."""
+
+    status = 400
+    code = "isartor_bad_request"
+
+
+class NotRecorded(ClientMistake):
+    """
+    The request wants a stored answer only, and none is stored.
+
+    400 rather than 403, 429 or 5xx: those start retry storms in coding tools, 400 ends the run after one call.
+    """
+
+    code = "isartor_not_recorded"
+
+
+class Denied(ClientMistake):
+    """The proxy's own token is missing or wrong."""
+
+    status = 401
+    code = "isartor_denied"
+
+
+class BadReply(IsartorError):
+    """What a provider sent is not a complete, well-formed answer."""
+
+
+class Untranslatable(IsartorError):
+    """One wire cannot say what the other said."""
+
+
+class ConfigError(IsartorError):
+    """A setting is wrong. The message names the key and the value."""
+
+
+class StoreError(IsartorError):
+    """The store cannot be read or written now."""

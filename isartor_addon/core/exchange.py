@@ -1,0 +1,82 @@
+"""One request on its way through the house, with all that was found out about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from isartor_addon.core.client import Client
+from isartor_addon.core.identity import Identity
+from isartor_addon.core.prompt import Json
+
+if TYPE_CHECKING:
+    from isartor_addon.wire.base import Route
+
+CacheUse = Literal["use", "bypass", "refresh", "only"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What arrived, as far as decisions need it."""
+
+    method: str
+    scheme: str
+    host: str
+    """The provider's host, lower case."""
+    port: int
+    path: str
+    """Without the query."""
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    """Names in lower case; of several of one name the values joined with ", "."""
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What the caller wishes for this one request."""
+
+    cache: CacheUse = "use"
+    store: bool = True
+    ttl_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one layer did."""
+
+    layer: str
+    """Its tag: `l1a`, `l3`."""
+    outcome: str
+    """One word: `hit`, `miss`, `stream`, `skip`, `fault`, `forward`, `refuse`, `stored`, `not-stored`."""
+    elapsed_ms: float = 0.0
+    note: str = ""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request, its identity and its trail. Only the trail grows."""
+
+    id: str
+    request: Request
+    route: Route
+    body: Mapping[str, Json]
+    """The decoded request as received; nobody changes it."""
+    mode: str
+    client: Client
+    caller: str
+    identity: Identity
+    control: Control
+    model: str
+    started: float
+    """Unix time, seconds."""
+    trail: list[Step] = field(default_factory=list)
+
+    @property
+    def session(self) -> str:
+        """The client's session, empty where it declares none."""
+        return self.identity.run_ids.get("session", "")
+
+    def note(self, layer: str, outcome: str, elapsed_ms: float = 0.0, note: str = "") -> None:
+        """Add a step to the trail."""
+        self.trail.append(Step(layer, outcome, elapsed_ms, note))

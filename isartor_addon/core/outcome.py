@@ -1,0 +1,43 @@
+"""A layer's word on an exchange. A layer that has nothing to say answers None, and the next one is asked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from isartor_addon.core.errors import ClientMistake
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The whole answer is here."""
+
+    layer: str
+    chunks: tuple[bytes, ...]
+    """The body, in the pieces in which a stream is replayed."""
+    headers: tuple[tuple[str, str], ...]
+    status: int = 200
+    age_s: int = 0
+    """How long ago the provider gave it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The answer is on its way: somebody else's identical request is being answered right now."""
+
+    layer: str
+    chunks: Callable[[], AsyncIterator[bytes]]
+    """From the first byte, then live. Raises `BadReply` when the stream is cut."""
+    headers: tuple[tuple[str, str], ...]
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The request is not served; the error is rendered in the caller's wire."""
+
+    layer: str
+    error: ClientMistake
+
+
+type Outcome = Answer | Stream | Refuse

@@ -1,0 +1,55 @@
+"""A stored answer: what came over the wire, verbatim, and what it is filed under."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One complete, successful answer as it was received."""
+
+    wire: str
+    operation: str
+    mode: str
+    """How it was delivered; see `wire/base.py`."""
+    chunks: tuple[bytes, ...]
+    """The body in the pieces in which it came, content encoding removed. Over a WebSocket: one message a chunk."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """The response headers that are replayed, names in lower case."""
+    run_ids: Mapping[str, str] = field(default_factory=dict)
+    """The recorded run's own ids, by name."""
+    status: int = 200
+
+    @property
+    def content(self) -> bytes:
+        """The whole body."""
+        return self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A recording and what it is filed under."""
+
+    key: str
+    """The exact key."""
+    content: str
+    """The key without the caller; see `core/identity.py`."""
+    caller: str
+    recording: Recording
+    host: str
+    """The provider's host."""
+    model: str
+    client: str
+    created: float
+    """Unix time, seconds."""
+    expires: float
+    """Unix time, seconds."""
+    pinned: bool = False
+    """A pinned entry neither expires nor is evicted."""
+    fingerprint: Mapping[str, str] = field(default_factory=dict)
+
+    def fresh(self, now: float) -> bool:
+        """Whether it may be served at `now` (Unix time, seconds)."""
+        return self.pinned or now < self.expires

@@ -1,0 +1,58 @@
+"""What layers need from the world, as protocols: time and stores. Adapters in `store/` fit these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+from isartor_addon.core.recording import Entry
+
+
+class Clock(Protocol):
+    """Time."""
+
+    def time(self) -> float:
+        """Unix time, seconds."""
+
+    def monotonic(self) -> float:
+        """Seconds since some moment; never goes back."""
+
+
+class Answers(Protocol):
+    """The store of recorded answers. It never raises for its own faults: a store that cannot be read holds nothing,
+    one that cannot be written keeps nothing, and it says so once in the log.
+    """
+
+    def peek(self, key: str) -> Entry | None:
+        """The entry, if it is in memory and fresh. Some microseconds; never touches the disk."""
+
+    async def get(self, key: str) -> Entry | None:
+        """The entry, if it is stored and fresh."""
+
+    def put(self, entry: Entry) -> None:
+        """Keep `entry` in memory at once and on disk soon, in place of any other under its key."""
+
+    async def flush(self) -> None:
+        """Wait until everything put is on disk or has been given up."""
+
+    def close(self) -> None:
+        """Finish what is being written and let go of files and threads."""
+
+
+class Shelf(Protocol):
+    """The store as people see it: list, remove, pin. Synchronous; for the command line and commands."""
+
+    def entries(self) -> Iterator[Entry]:
+        """All fresh entries, newest first."""
+
+    def find(self, key: str) -> Entry | None:
+        """The entry whose key begins with `key` (at least 6 hex digits), newest first."""
+
+    def remove(self, *, model: str = "", host: str = "", older_than_s: float | None = None, key: str = "") -> int:
+        """Remove what matches everything that is given (nothing given: everything but what is pinned); give the number."""
+
+    def pin(self, key: str, *, pinned: bool = True) -> Entry | None:
+        """Pin or unpin the entry found under `key`."""
+
+    def stats(self) -> Mapping[str, Any]:
+        """Entries, bytes, limit, hits and misses since the store was made, state."""
