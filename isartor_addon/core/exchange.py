@@ -55,7 +55,7 @@ class Step:
 
 @dataclass(slots=True)
 class Exchange:
-    """One request, its identity and its trail. Only the trail grows."""
+    """One request, its identity and its trail."""
 
     id: str
     request: Request
@@ -71,6 +71,8 @@ class Exchange:
     started: float
     """Unix time, seconds."""
     trail: list[Step] = field(default_factory=list)
+    fingerprint: Mapping[str, str] = field(default_factory=dict)
+    """Digests of the canonical request by path; filled in when its reply is learned."""
 
     @property
     def session(self) -> str:

@@ -23,6 +23,10 @@ class Answers(Protocol):
     one that cannot be written keeps nothing, and it says so once in the log.
     """
 
+    @property
+    def imported(self) -> bool:
+        """Whether recordings that belong to nobody are among the entries (`core.identity.ANYONE`)."""
+
     def peek(self, key: str) -> Entry | None:
         """The entry, if it is in memory and fresh. Some microseconds; never touches the disk."""
 

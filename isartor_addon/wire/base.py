@@ -157,6 +157,10 @@ class Wire(ABC):
     def error(self, status: int, code: str, message: str) -> bytes:
         """An error body in the provider's shape."""
 
+    def content_type(self, mode: str) -> str:
+        """The content type of a body in `mode`."""
+        return CONTENT_TYPES[mode]
+
     def error_event(self, code: str, message: str) -> bytes:
         """An error inside a stream that has begun."""
         return b"data: " + self.error(500, code, message) + b"\n\n"

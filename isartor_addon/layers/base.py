@@ -1,0 +1,36 @@
+"""What the pipeline asks of a layer."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from isartor_addon.core.exchange import Exchange
+from isartor_addon.core.outcome import Outcome
+from isartor_addon.core.recording import Recording
+
+
+class Layer:
+    """One stage of the descent. Every method has a default that does nothing: a layer overrides what concerns it."""
+
+    tag: ClassVar[str]
+    """As it stands in trails and headers: `l1a`."""
+
+    def peek(self, exchange: Exchange) -> Outcome | None:
+        """Answer at once from memory, in some tens of microseconds, or say None without prejudice to `ask`."""
+        return None
+
+    async def ask(self, exchange: Exchange) -> Outcome | None:
+        """Answer, refuse, or None to let it go on."""
+        return None
+
+    def began(self, exchange: Exchange, headers: tuple[tuple[str, str], ...]) -> None:
+        """The provider's successful reply to a forwarded exchange begins; `headers` are those that are replayed."""
+
+    def grew(self, exchange: Exchange, chunk: bytes) -> None:
+        """More of that reply, content encoding removed."""
+
+    def learn(self, exchange: Exchange, recording: Recording) -> None:
+        """That reply is complete and good."""
+
+    def lost(self, exchange: Exchange, reason: str) -> None:
+        """That reply failed, was cut, or is not worth keeping; also when the client left."""

@@ -1,0 +1,1 @@
+"""L1a: the same request gets the same answer."""

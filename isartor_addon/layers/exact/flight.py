@@ -1,0 +1,72 @@
+"""Single-flight: identical requests in flight share one call to the provider.
+
+The first is the leader and goes on to the provider; the others follow. A follower that wants the answer delivered the way
+the leader gets it may read along; any other waits for the end. When the leader is lost, one follower takes its place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Literal
+
+from isartor_addon.core.errors import BadReply
+
+State = Literal["waiting", "streaming", "landed", "lost"]
+
+
+class Flight:
+    """One call to the provider and those who wait for it."""
+
+    def __init__(self, leader: str, mode: str, started: float) -> None:
+        self.leader = leader
+        self.mode = mode
+        self.started = started
+        """Monotonic, seconds."""
+        self.state: State = "waiting"
+        self.headers: tuple[tuple[str, str], ...] = ()
+        self.chunks: list[bytes] = []
+        self.followers = 0
+        self._changed = asyncio.Event()
+
+    def began(self, headers: tuple[tuple[str, str], ...]) -> None:
+        """The reply's head is here."""
+        self.headers = headers
+
+    def grew(self, chunk: bytes) -> None:
+        """More of the reply is here."""
+        self.chunks.append(chunk)
+        self._turn("streaming")
+
+    def end(self, state: Literal["landed", "lost"]) -> None:
+        """Nothing more will come."""
+        self._turn(state)
+
+    def _turn(self, state: State) -> None:
+        self.state = state
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def settled(self, *, streaming: bool) -> State:
+        """Wait for the end, or with `streaming` for the first bytes."""
+        while self.state == "waiting" or (self.state == "streaming" and not streaming):
+            await self._changed.wait()
+        return self.state
+
+    async def read(self) -> AsyncIterator[bytes]:
+        """
+        Give the reply from its first byte, then live.
+
+        Raises:
+            BadReply: the leader was lost before the end.
+        """
+        sent = 0
+        while True:
+            while sent < len(self.chunks):
+                sent += 1
+                yield self.chunks[sent - 1]
+            if self.state == "landed":
+                return
+            if self.state == "lost":
+                raise BadReply("the shared call to the provider was cut")
+            await self._changed.wait()

@@ -1,0 +1,212 @@
+"""The exact cache: answers what was asked before in the same words, learns what the provider says."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from isartor_addon.core.errors import BadReply, NotRecorded, Untranslatable
+from isartor_addon.core.exchange import Exchange
+from isartor_addon.core.identity import ANYONE, key_for
+from isartor_addon.core.outcome import Answer, Outcome, Refuse, Stream
+from isartor_addon.core.recording import Entry, Recording
+from isartor_addon.layers.base import Layer
+from isartor_addon.layers.exact.again import Again
+from isartor_addon.layers.exact.deliver import deliver
+from isartor_addon.layers.exact.flight import Flight
+from isartor_addon.layers.ports import Answers, Clock
+
+LONGEST_FLIGHT_S = 1800.0
+"""A call that has been under way for longer is no longer waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """How long answers are served, in seconds; patterns as in `fnmatch`, the first that fits counts."""
+
+    default: int
+    by_model: Mapping[str, int] = field(default_factory=dict)
+    by_host: Mapping[str, int] = field(default_factory=dict)
+
+    def of(self, exchange: Exchange) -> int:
+        """The lifetime of an answer to `exchange`."""
+        if exchange.control.ttl_s is not None:
+            return exchange.control.ttl_s
+        for patterns, name in ((self.by_model, exchange.model), (self.by_host, exchange.request.host)):
+            for pattern, ttl_s in patterns.items():
+                if fnmatchcase(name, pattern):
+                    return ttl_s
+        return self.default
+
+
+class ExactLayer(Layer):
+    """L1a."""
+
+    tag = "l1a"
+
+    def __init__(
+        self, answers: Answers, *, clock: Clock, lifetimes: Lifetimes, again: str, single_flight: bool, replay_only: bool
+    ) -> None:
+        self._answers = answers
+        self._clock = clock
+        self._lifetimes = lifetimes
+        self._again = Again(again)
+        self._single_flight = single_flight
+        self._replay_only = replay_only
+        self._flights: dict[str, Flight] = {}
+
+    def peek(self, exchange: Exchange) -> Outcome | None:
+        """Answer from memory."""
+        if not self._may_look(exchange):
+            return None
+        entry = self._answers.peek(exchange.identity.key)
+        if entry is None or self._again.due(*self._asked(exchange)):
+            return None
+        answer = self._answer(entry, exchange)
+        if answer is not None:
+            self._again.count(*self._asked(exchange))
+        return answer
+
+    async def ask(self, exchange: Exchange) -> Outcome | None:
+        """Answer from the store, or from an identical request that is being answered right now."""
+        if not self._may_look(exchange):
+            exchange.note(self.tag, "skip", note=exchange.identity.uncacheable or exchange.control.cache)
+            return self._missing(exchange, exchange.identity.uncacheable)
+        if self._again.count(*self._asked(exchange)) and not self._only(exchange):
+            exchange.note(self.tag, "skip", note="asked again: a fresh answer")
+            return None
+        while True:
+            entry = await self._stored(exchange)
+            answer = self._answer(entry, exchange) if entry else None
+            if answer is not None:
+                return answer
+            if refusal := self._missing(exchange, "no answer to this request is stored"):
+                return refusal
+            flight = self._flights.get(exchange.identity.key) if self._single_flight else None
+            if flight is None or self._clock.monotonic() - flight.started > LONGEST_FLIGHT_S:
+                self._lead(exchange)
+                return None
+            followed = await self._follow(flight, exchange)
+            if followed is not None:
+                return followed
+
+    def began(self, exchange: Exchange, headers: tuple[tuple[str, str], ...]) -> None:
+        """The shared call is being answered."""
+        if flight := self._own_flight(exchange):
+            flight.began(headers)
+
+    def grew(self, exchange: Exchange, chunk: bytes) -> None:
+        """Pass it on to the followers."""
+        if flight := self._own_flight(exchange):
+            flight.grew(chunk)
+
+    def learn(self, exchange: Exchange, recording: Recording) -> None:
+        """Store the answer and let followers have it."""
+        if reason := self._not_storable(exchange):
+            exchange.note(self.tag, "not-stored", note=reason)
+            self._land(exchange, "lost")
+            return
+        now, identity = self._clock.time(), exchange.identity
+        self._answers.put(
+            Entry(
+                key=identity.key,
+                content=identity.content,
+                caller=exchange.caller,
+                recording=recording,
+                host=exchange.request.host,
+                model=exchange.model,
+                client=exchange.client.name,
+                created=now,
+                expires=now + self._lifetimes.of(exchange),
+                fingerprint=exchange.fingerprint,
+            )
+        )
+        exchange.note(self.tag, "stored")
+        self._land(exchange, "landed")
+
+    def lost(self, exchange: Exchange, reason: str) -> None:
+        """Let a follower take over."""
+        exchange.note(self.tag, "not-stored", note=reason)
+        self._land(exchange, "lost")
+
+    def _may_look(self, exchange: Exchange) -> bool:
+        return exchange.control.cache in ("use", "only") and not exchange.identity.uncacheable
+
+    def _asked(self, exchange: Exchange) -> tuple[str, str, float]:
+        return exchange.session, exchange.identity.key, self._clock.monotonic()
+
+    def _only(self, exchange: Exchange) -> bool:
+        return self._replay_only or exchange.control.cache == "only"
+
+    def _missing(self, exchange: Exchange, reason: str) -> Refuse | None:
+        """The refusal, where nothing but a stored answer will do."""
+        if not self._only(exchange):
+            return None
+        why = "the cassette is being replayed" if self._replay_only else "x-isartor-cache: only"
+        return Refuse(self.tag, NotRecorded(f"isartor: {reason or 'not to be cached'} ({why}; key {exchange.identity.short})"))
+
+    async def _stored(self, exchange: Exchange) -> Entry | None:
+        identity = exchange.identity
+        entry = await self._answers.get(identity.key)
+        if entry is None and self._answers.imported:
+            entry = await self._answers.get(key_for(ANYONE, identity.content))
+        return entry
+
+    def _answer(self, entry: Entry, exchange: Exchange) -> Answer | None:
+        age_s = max(0, int(self._clock.time() - entry.created))
+        ttl_s = exchange.control.ttl_s
+        if ttl_s is not None and age_s >= ttl_s and not entry.pinned:
+            exchange.note(self.tag, "miss", note=f"the stored answer is {age_s} s old")
+            return None
+        recording = entry.recording
+        try:
+            chunks = deliver(recording, exchange)
+        except (BadReply, Untranslatable) as error:
+            exchange.note(self.tag, "miss", note=f"the stored answer cannot be given as {exchange.mode}: {error}")
+            return None
+        exchange.note(self.tag, "hit")
+        return Answer(self.tag, chunks, self._headers(recording.headers, recording.mode, exchange), recording.status, age_s)
+
+    @staticmethod
+    def _headers(
+        recorded: tuple[tuple[str, str], ...], mode: str, exchange: Exchange
+    ) -> tuple[tuple[str, str], ...]:
+        if mode == exchange.mode:
+            return recorded
+        kept = tuple(header for header in recorded if header[0] != "content-type")
+        return (("content-type", exchange.route.wire.content_type(exchange.mode)), *kept)
+
+    def _lead(self, exchange: Exchange) -> None:
+        exchange.note(self.tag, "miss")
+        if self._single_flight:
+            self._flights[exchange.identity.key] = Flight(exchange.id, exchange.mode, self._clock.monotonic())
+
+    async def _follow(self, flight: Flight, exchange: Exchange) -> Stream | None:
+        """Wait with the leader; None when the store is to be asked (again)."""
+        readable = exchange.mode == flight.mode and exchange.mode != "json"
+        if await flight.settled(streaming=readable) != "streaming":
+            return None
+        exchange.note(self.tag, "stream", note=f"shares the call of {flight.leader}")
+
+        def chunks() -> AsyncIterator[bytes]:
+            return flight.read()
+
+        return Stream(self.tag, chunks, flight.headers)
+
+    def _own_flight(self, exchange: Exchange) -> Flight | None:
+        flight = self._flights.get(exchange.identity.key)
+        return flight if flight is not None and flight.leader == exchange.id else None
+
+    def _land(self, exchange: Exchange, state: Literal["landed", "lost"]) -> None:
+        if flight := self._own_flight(exchange):
+            del self._flights[exchange.identity.key]
+            flight.end(state)
+
+    def _not_storable(self, exchange: Exchange) -> str:
+        if not exchange.control.store:
+            return "the request says no-store"
+        if self._lifetimes.of(exchange) <= 0:
+            return "its lifetime is 0"
+        return exchange.identity.uncacheable

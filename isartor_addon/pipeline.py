@@ -1,0 +1,112 @@
+"""The descent: ask each layer in order, guard each, write the trail, let them learn the reply."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from isartor_addon.core.exchange import Exchange
+from isartor_addon.core.outcome import Outcome
+from isartor_addon.core.recording import Recording
+from isartor_addon.layers.base import Layer
+from isartor_addon.layers.ports import Clock
+
+logger = logging.getLogger(__name__)
+
+FAULTS = 5
+"""After so many faults in a row a layer is left out for a while."""
+REST_S = 30.0
+
+
+@dataclass(slots=True)
+class _Breaker:
+    """Leaves a faulty layer out for a while."""
+
+    faults: int = 0
+    until: float = 0.0
+
+
+class Pipeline:
+    """The layers in order. A layer that raises is a miss: the request goes on, the trail and the log say so."""
+
+    def __init__(self, layers: Sequence[Layer], clock: Clock) -> None:
+        self.layers = tuple(layers)
+        self._clock = clock
+        self._breakers = {layer.tag: _Breaker() for layer in layers}
+
+    def peek(self, exchange: Exchange) -> Outcome | None:
+        """What can be answered at once, from memory."""
+        for layer in self.layers:
+            if self._resting(layer):
+                continue
+            try:
+                outcome = layer.peek(exchange)
+            except Exception as error:
+                self._fault(layer, exchange, error)
+                continue
+            if outcome is not None:
+                return outcome
+        return None
+
+    async def ask(self, exchange: Exchange) -> Outcome | None:
+        """The first layer's word that ends the descent; None: forward it."""
+        for layer in self.layers:
+            if self._resting(layer):
+                exchange.note(layer.tag, "skip", note="left out after repeated faults")
+                continue
+            try:
+                outcome = await layer.ask(exchange)
+            except Exception as error:
+                self._fault(layer, exchange, error)
+                continue
+            self._breakers[layer.tag].faults = 0
+            if outcome is not None:
+                return outcome
+        return None
+
+    def began(self, exchange: Exchange, headers: tuple[tuple[str, str], ...]) -> None:
+        """Tell the layers that the provider's successful reply begins."""
+        self._tell(exchange, lambda layer: layer.began(exchange, headers))
+
+    def grew(self, exchange: Exchange, chunk: bytes) -> None:
+        """Tell the layers of more of it."""
+        self._tell(exchange, lambda layer: layer.grew(exchange, chunk))
+
+    def learn(self, exchange: Exchange, recording: Recording) -> None:
+        """Let the layers keep a complete, good reply."""
+        self._tell(exchange, lambda layer: layer.learn(exchange, recording))
+
+    def lost(self, exchange: Exchange, reason: str) -> None:
+        """Tell the layers that there will be no reply to keep."""
+        self._tell(exchange, lambda layer: layer.lost(exchange, reason))
+
+    def _tell(self, exchange: Exchange, message: Callable[[Layer], None]) -> None:
+        for layer in self.layers:
+            try:
+                message(layer)
+            except Exception as error:
+                self._fault(layer, exchange, error)
+
+    def _resting(self, layer: Layer) -> bool:
+        return self._clock.monotonic() < self._breakers[layer.tag].until
+
+    def _fault(self, layer: Layer, exchange: Exchange, error: Exception) -> None:
+        breaker = self._breakers[layer.tag]
+        breaker.faults += 1
+        exchange.note(layer.tag, "fault", note=type(error).__name__)
+        # The message of an exception may quote the prompt; its type and place never do.
+        logger.warning("layer %s failed with %s; the request goes on", layer.tag, describe_fault(error))
+        if breaker.faults >= FAULTS:
+            breaker.faults = 0
+            breaker.until = self._clock.monotonic() + REST_S
+            logger.warning("layer %s is left out for %d s", layer.tag, REST_S)
+
+
+def describe_fault(error: BaseException) -> str:
+    """Name an exception by type and place, without its message: that may quote what a client sent."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f" at {place.tb_frame.f_code.co_filename.rpartition('isartor_addon')[2]}:{place.tb_lineno}" if place else ""
+    return f"{type(error).__name__}{where}"

@@ -1,0 +1,83 @@
+"""Between mitmproxy's flows and the house's values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from urllib.parse import parse_qsl
+
+from mitmproxy import http
+
+from isartor_addon.core.exchange import Exchange, Request
+from isartor_addon.intake import CONTROL_HEADERS
+
+PROVIDER_TAG = "l3"
+"""The layer that stands for the provider."""
+_KEPT = frozenset({"content-type"})
+
+
+def headers_of(message: http.Message) -> dict[str, str]:
+    """The headers by lower-case name; several of one name are joined with ", " (RFC 9110, 5.3)."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in message.headers.fields:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def request_of(flow: http.HTTPFlow) -> Request:
+    """Read a flow's request head."""
+    request = flow.request
+    path, _, query = request.path.partition("?")
+    return Request(
+        method=request.method,
+        scheme=request.scheme,
+        host=request.host.lower().rstrip("."),
+        port=request.port,
+        path=path,
+        query=dict(parse_qsl(query, keep_blank_values=True)) if query else {},
+        headers=headers_of(request),
+    )
+
+
+def strip_control(request: http.Request, headers: Mapping[str, str], *, tenant_header: str) -> None:
+    """Take off what is said to us and not to the provider."""
+    for name in (*CONTROL_HEADERS, tenant_header):
+        if name and name.lower() in headers:
+            del request.headers[name]
+    said = headers.get("cache-control", "").lower()
+    if "no-cache" in said or "no-store" in said:
+        del request.headers["cache-control"]
+
+
+def kept_headers(response: http.Response, extra: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """The headers of a provider's response that are replayed with its body."""
+    names = _KEPT.union(extra)
+    return tuple((name, value) for name, value in headers_of(response).items() if name in names)
+
+
+def said(exchange: Exchange, *, layer: str, deflected: bool, age_s: int | None = None) -> dict[str, str]:
+    """The response headers that tell what happened."""
+    headers = {
+        "x-isartor-layer": layer,
+        "x-isartor-deflected": "true" if deflected else "false",
+        "x-isartor-provider": exchange.request.host,
+        "x-isartor-key": exchange.identity.short,
+    }
+    if age_s is not None:
+        headers["x-isartor-age"] = str(age_s)
+    return headers
+
+
+def make_response(
+    status: int, body: bytes, recorded: Iterable[tuple[str, str]], told: Mapping[str, str] | None = None
+) -> http.Response:
+    """A response of our own."""
+    fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in recorded]
+    if told:
+        fields += [(name.encode(), value.encode("latin-1", "replace")) for name, value in told.items()]
+    return http.Response.make(status, body, tuple(fields))
+
+
+def json_response(status: int, body: bytes, told: Mapping[str, str] | None = None) -> http.Response:
+    """A JSON response of our own."""
+    return make_response(status, body, (("content-type", "application/json"),), told)

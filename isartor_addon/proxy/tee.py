@@ -1,0 +1,155 @@
+"""Learns a reply while it goes by: every byte is handed on at once, unchanged, and a copy is kept.
+
+A stream is learned at the wire's terminal event, not at its end: Codex hangs up right after it. Whatever goes wrong here
+only means that nothing is learned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
+
+from isartor_addon.core.errors import BadReply
+from isartor_addon.core.exchange import Exchange
+from isartor_addon.core.identity import fingerprint
+from isartor_addon.core.recording import Recording
+from isartor_addon.pipeline import Pipeline, describe_fault
+from isartor_addon.proxy.coding import BodyTooLarge, ContentDecoder, Undecodable
+from isartor_addon.wire.base import Mode
+
+logger = logging.getLogger(__name__)
+
+QUICK = 64 * 1024
+"""Replies and requests up to this size, in bytes, are checked at once; larger ones in a thread."""
+
+
+_EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r", b"}\n")
+
+
+class Tee:
+    """mitmproxy's `flow.response.stream` for one reply: called with each piece, and with `b""` at the end."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        pipeline: Pipeline,
+        *,
+        mode: str,
+        encodings: str,
+        headers: tuple[tuple[str, str], ...],
+        limit: int,
+        background: Callable[[Coroutine[Any, Any, None]], object],
+    ) -> None:
+        self.exchange = exchange
+        self.chunks: list[bytes] = []
+        """What has come by, content encoding removed."""
+        self._pipeline = pipeline
+        self._mode = mode
+        self._headers = headers
+        self._background = background
+        self._terminal = exchange.route.wire.terminal.get(mode, ())
+        self._tail = b""
+        self._terminal_seen = False
+        self._kept = 0
+        """Number of chunks in the recording that has been learned."""
+        self._ended = False
+        self._decoder: ContentDecoder | None = None
+        try:
+            self._decoder = ContentDecoder(encodings, limit=limit)
+        except Undecodable as error:
+            self._lose(str(error))
+        else:
+            pipeline.began(exchange, headers)
+
+    def __call__(self, data: bytes) -> bytes:
+        """Look at `data` and hand it on."""
+        if not self._ended:
+            try:
+                self._take(data)
+            except (Undecodable, BodyTooLarge) as error:
+                self._lose(f"{type(error).__name__}: {error}")
+            except Exception as error:
+                logger.warning("learning a reply failed with %s", describe_fault(error))
+                self._lose(type(error).__name__)
+        return data
+
+    def cut(self, reason: str) -> None:
+        """The connection is gone; what was not learned by now is not."""
+        if not self._ended and not self._kept:
+            self._lose(reason)
+        self._ended = True
+
+    def _take(self, data: bytes) -> None:
+        assert self._decoder is not None
+        if not data:
+            self._decoder.close()
+            self._finish()
+            return
+        chunk = self._decoder.feed(data)
+        if not chunk:
+            return
+        self.chunks.append(chunk)
+        self._pipeline.grew(self.exchange, chunk)
+        if self._terminal and self._is_terminal(chunk):
+            self._learn(final=False)
+
+    def _is_terminal(self, chunk: bytes) -> bool:
+        """Whether the terminal event has come, down to the empty line that ends it."""
+        window = self._tail + chunk
+        self._tail = window[-64:]
+        self._terminal_seen = self._terminal_seen or any(mark in window for mark in self._terminal)
+        return self._terminal_seen and window.endswith(_EVENT_ENDS)
+
+    def _finish(self) -> None:
+        self._ended = True
+        if self._kept < len(self.chunks) or not self._kept:
+            self._learn(final=True)
+
+    def _learn(self, *, final: bool) -> None:
+        chunks = tuple(self.chunks)
+        size = sum(map(len, chunks)) + len(self.exchange.identity.canonical)
+        if size <= QUICK:
+            self._keep(chunks, self._check(chunks), final=final)
+        else:
+            self._background(self._learn_in_thread(chunks, final=final))
+
+    async def _learn_in_thread(self, chunks: tuple[bytes, ...], *, final: bool) -> None:
+        reason = await asyncio.to_thread(self._check, chunks)
+        self._keep(chunks, reason, final=final)
+
+    def _check(self, chunks: tuple[bytes, ...]) -> str:
+        """Why the reply is not worth keeping; empty if it is."""
+        exchange = self.exchange
+        try:
+            wire, operation = exchange.route.wire, exchange.route.operation
+            reason = wire.verify(operation, cast("Mode", self._mode), b"".join(chunks))
+            if not reason:
+                exchange.fingerprint = fingerprint(exchange.identity.canonical)
+        except BadReply as error:
+            return str(error)
+        return reason
+
+    def _keep(self, chunks: tuple[bytes, ...], reason: str, *, final: bool) -> None:
+        if reason:
+            # Before the end this only means that the terminal event has not come whole.
+            if final:
+                self._lose(reason)
+            return
+        self._kept = len(chunks)
+        exchange = self.exchange
+        recording = Recording(
+            wire=exchange.route.wire.name,
+            operation=exchange.route.operation,
+            mode=self._mode,
+            chunks=chunks,
+            headers=self._headers,
+            run_ids=dict(exchange.identity.run_ids),
+        )
+        self._pipeline.learn(exchange, recording)
+
+    def _lose(self, reason: str) -> None:
+        self._ended = True
+        self.chunks.clear()
+        self._pipeline.lost(self.exchange, reason)
