@@ -8,9 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-Again = str
-"""`serve`, `refresh`, or a number from 2 as text."""
-
 
 def setting(default: object, help: str, *, choices: tuple[str, ...] = (), unit: str = "") -> Any:
     """A field of the schema, with what people must know of it."""
@@ -36,10 +33,10 @@ class Cache:
     ttl_by_host: Mapping[str, int] = setting(
         {}, "Other times for provider hosts, by pattern; models come first.", unit="s"
     )
-    again: Again = setting(
+    again: str = setting(
         "refresh",
-        "What the third identical request of one client session within ten minutes gets: a fresh answer (`refresh`), the "
-        "stored one (`serve`); a number N means the Nth.",
+        "What the third identical request of one client session within ten minutes gets: a fresh answer (`refresh`), "
+        "the stored one (`serve`); a number N from 2 means the Nth.",
     )
     single_flight: bool = setting(True, "Identical requests in flight share one call to the provider.")
     shared: bool = setting(False, "All callers share answers. Only where everybody may see everybody's answers.")
@@ -68,7 +65,8 @@ class Config:
     home: str = setting("", "Where Isartor keeps its files; empty: `~/.isartor`.")
     hosts: tuple[str, ...] = setting(
         (),
-        "Further hosts to decrypt and answer: `llm.example.com`, or `.example.com` for a domain and all below it; `host:port` for one port.",
+        "Further hosts to decrypt and answer: `llm.example.com`, or `.example.com` for a domain and all below it; "
+        "`host:port` for one port.",
     )
     websocket: str = setting(
         "native",

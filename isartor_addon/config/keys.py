@@ -1,0 +1,74 @@
+"""The settings as a flat list, made from the schema: what the file, the environment and mitmproxy call each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from functools import cache
+from typing import Any, Literal, get_type_hints
+
+from isartor_addon.config.schema import Config
+
+Kind = Literal["bool", "int", "text", "list", "map of int", "map of text"]
+
+_KINDS: Mapping[object, Kind] = {
+    bool: "bool",
+    int: "int",
+    str: "text",
+    tuple[str, ...]: "list",
+    Mapping[str, int]: "map of int",
+    Mapping[str, str]: "map of text",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One setting."""
+
+    name: str
+    """As in the config file: `cache.ttl_s` is `ttl_s` in the table `[cache]`."""
+    type: Kind
+    default: Any
+    help: str
+    env: str
+    """`ISARTOR_CACHE_TTL_S`."""
+    option: str
+    """mitmproxy's name for it: `isartor_cache_ttl_s`."""
+    choices: tuple[str, ...] = ()
+    unit: str = ""
+
+
+@cache
+def keys() -> tuple[Key, ...]:
+    """Every setting, in the schema's order."""
+    return tuple(_keys_of(Config, ""))
+
+
+@cache
+def by_name() -> Mapping[str, Key]:
+    """Every setting under its name in the config file."""
+    return {key.name: key for key in keys()}
+
+
+def _keys_of(schema: type[Any], prefix: str) -> Iterator[Key]:
+    types = get_type_hints(schema)
+    for each in fields(schema):
+        if is_dataclass(types[each.name]):
+            yield from _keys_of(types[each.name], f"{prefix}{each.name}.")
+            continue
+        name = prefix + each.name
+        flat = name.replace(".", "_")
+        yield Key(
+            name=name,
+            type=_KINDS[types[each.name]],
+            default=_default(each),
+            help=each.metadata["help"],
+            env=f"ISARTOR_{flat.upper()}",
+            option=f"isartor_{flat}",
+            choices=each.metadata["choices"],
+            unit=each.metadata["unit"],
+        )
+
+
+def _default(each: Field[Any]) -> Any:
+    return each.default_factory() if each.default_factory is not MISSING else each.default

@@ -1,0 +1,82 @@
+"""Where Isartor keeps its files. Nothing is made before somebody asks for it; what is made is private to the user."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from isartor_addon.config.schema import Config
+
+DEFAULT_HOME = "~/.isartor"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """
+    Paths below one home directory.
+
+    Attributes:
+        home: absolute; need not exist.
+        cache: where the store is.
+    """
+
+    home: Path
+    cache: Path
+
+    @classmethod
+    def of(cls, config: Config) -> Places:
+        """The places that `config` names."""
+        home = absolute(config.home or DEFAULT_HOME)
+        return cls(home, absolute(config.cache.directory) if config.cache.directory else home / "cache")
+
+    @property
+    def ca(self) -> Path:
+        """The directory of the certificate authority; mitmproxy's `confdir` under `isartor up`."""
+        return self.home / "ca"
+
+    @property
+    def config(self) -> Path:
+        """The config file."""
+        return self.home / "config.toml"
+
+    @property
+    def journal(self) -> Path:
+        """The directory of the journal."""
+        return self.home / "journal"
+
+    @property
+    def secret(self) -> Path:
+        """The key with which credentials are hashed to callers."""
+        return self.home / "secret"
+
+    @property
+    def state(self) -> Path:
+        """What a running proxy says of itself; see `proxy/running.py`."""
+        return self.home / "run.json"
+
+    @property
+    def log(self) -> Path:
+        """The log of a proxy in the background."""
+        return self.home / "isartor.log"
+
+
+def absolute(path: str) -> Path:
+    """`path` with `~` and the current directory filled in; nothing is looked up on disk."""
+    return Path(os.path.abspath(Path(path).expanduser()))
+
+
+def private_directory(path: Path) -> Path:
+    """
+    Make `path` and what is missing above it, for this user only (0700), and give it back.
+
+    An existing directory keeps its mode.
+
+    Raises:
+        OSError: it cannot be made, or something else is there.
+    """
+    if not path.is_dir():
+        if not path.parent.is_dir():
+            private_directory(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+    return path

@@ -1,0 +1,190 @@
+"""Values of settings: read from text, checked against their type and meaning, written as text."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from isartor_addon.config.keys import Key
+
+_TRUE = ("true", "1", "yes", "on")
+_FALSE = ("false", "0", "no", "off")
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST = re.compile(rf"\*|\.?{_LABEL}(?:\.{_LABEL})*(?::(?P<port>[0-9]{{1,5}}))?", re.I)
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_PREFIX = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_NEEDS: Mapping[str, str] = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "text": "a text",
+    "list": "a list of texts",
+    "map of int": "a table of whole numbers",
+    "map of text": "a table of texts",
+}
+_AT_LEAST_ONE = ("body_limit_mb", "cache.size_mb")
+_RESERVED = frozenset({"v1", "v1beta", "v1alpha", "v1internal", "api", "healthz"})
+"""First segments of the door's own paths."""
+
+
+class BadValue(Exception):
+    """A value does not fit its setting. The message says what would."""
+
+
+def parse(key: Key, text: str) -> Any:
+    """
+    Read a value from an environment variable or an option.
+
+    Lists are `a,b` or a JSON array, tables `name=value,other=value` or a JSON object.
+
+    Raises:
+        BadValue: the text does not say a value of the key's type.
+    """
+    text = text.strip()
+    match key.type:
+        case "bool":
+            if text.lower() in _TRUE + _FALSE:
+                return text.lower() in _TRUE
+        case "int":
+            if re.fullmatch(r"[+-]?[0-9]+", text):
+                return int(text)
+        case "text":
+            return text
+        case "list":
+            return (
+                _json(key, text) if text.startswith("[") else [item.strip() for item in text.split(",") if item.strip()]
+            )
+        case _:
+            return _json(key, text) if text.startswith("{") else _pairs(key, text)
+    raise BadValue(f"needs {_NEEDS[key.type]}")
+
+
+def _json(key: Key, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise BadValue(f"needs {_NEEDS[key.type]}; this is not valid JSON") from None
+
+
+def _pairs(key: Key, text: str) -> dict[str, Any]:
+    pairs: dict[str, Any] = {}
+    for item in filter(None, (item.strip() for item in text.split(","))):
+        name, equals, value = (part.strip() for part in item.partition("="))
+        if not (name and equals):
+            raise BadValue(f"needs {_NEEDS[key.type]}, as `name=value,other=value` or JSON")
+        if key.type == "map of int":
+            if not re.fullmatch(r"[0-9]+", value):
+                raise BadValue(f"needs {_NEEDS[key.type]}")
+            pairs[name] = int(value)
+        else:
+            pairs[name] = value
+    return pairs
+
+
+def check(key: Key, value: Any) -> Any:
+    """
+    Give `value` in the type of the schema: lists as tuples, the rest as it is.
+
+    Raises:
+        BadValue: wrong type, not one of the choices, or out of bounds.
+    """
+    value = _typed(key, value)
+    if key.choices and value not in key.choices:
+        raise BadValue("must be " + " or ".join(f"`{choice}`" for choice in key.choices))
+    _meaning(key, value)
+    return value
+
+
+def _typed(key: Key, value: Any) -> Any:
+    match key.type:
+        case "bool":
+            fits = isinstance(value, bool)
+        case "int":
+            fits = _whole(value)
+        case "text":
+            if key.name == "cache.again" and _whole(value):
+                value = str(value)
+            fits = isinstance(value, str)
+        case "list":
+            fits = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+            value = tuple(value) if fits else value
+        case "map of int":
+            fits = isinstance(value, Mapping) and all(isinstance(n, str) and _whole(v) for n, v in value.items())
+        case "map of text":
+            fits = isinstance(value, Mapping) and all(
+                isinstance(n, str) and isinstance(v, str) for n, v in value.items()
+            )
+    if not fits:
+        raise BadValue(f"needs {_NEEDS[key.type]}")
+    return value
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _meaning(key: Key, value: Any) -> None:
+    if key.type == "int" and value < (1 if key.name in _AT_LEAST_ONE else 0):
+        raise BadValue("must be at least 1" if key.name in _AT_LEAST_ONE else "must not be negative")
+    if key.type == "map of int" and any(number < 0 for number in value.values()):
+        raise BadValue("must not hold negative numbers")
+    match key.name:
+        case "cache.again":
+            _check_again(value)
+        case "hosts":
+            for pattern in value:
+                _check_host(pattern)
+        case "tenant_header" if value and not _TOKEN.fullmatch(value):
+            raise BadValue("must be the name of a header")
+        case "token" if re.search(r"[^\x21-\x7e]", value):
+            raise BadValue("must be printable ASCII without spaces")
+        case "door.prefixes":
+            for prefix, url in value.items():
+                _check_prefix(prefix)
+                _check_url(url)
+        case "door.openai" | "door.anthropic" | "door.gemini" | "door.ollama":
+            _check_url(value)
+
+
+def _check_again(value: str) -> None:
+    if value in ("serve", "refresh") or (re.fullmatch(r"[0-9]{1,9}", value) and int(value) >= 2):
+        return
+    raise BadValue("must be `serve`, `refresh` or a whole number from 2")
+
+
+def _check_host(pattern: str) -> None:
+    found = _HOST.fullmatch(pattern.strip())
+    if found is None or len(pattern) > 260:
+        raise BadValue(f"`{pattern}` is no host pattern: write `llm.example.com`, `.example.com` or `host:port`")
+    if found["port"] and not 0 < int(found["port"]) < 65536:
+        raise BadValue(f"`{pattern}` names no possible port")
+
+
+def _check_prefix(prefix: str) -> None:
+    if not _PREFIX.fullmatch(prefix):
+        raise BadValue(f"`{prefix}` is no prefix: use lower-case letters, digits, `.`, `_`, `-`")
+    if prefix in _RESERVED:
+        raise BadValue(f"`{prefix}` is a path of the door itself")
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits or not url.isascii() or re.search(r"[\s\x00-\x1f]", url):
+        raise BadValue(f"`{url}` is no `http://` or `https://` address")
+    if parts.query or parts.fragment or parts.username is not None:
+        raise BadValue(f"`{parts.hostname}` must stand without user, query and fragment")
+
+
+def as_text(value: Any) -> str:
+    """A value as people write it in an environment variable: `parse` reads it back."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple | list | Mapping):
+        return json.dumps(dict(value) if isinstance(value, Mapping) else list(value))
+    return str(value)
