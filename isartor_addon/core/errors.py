@@ -9,6 +9,7 @@ The exceptions, as a tree.
   * Untranslatable        one wire cannot say what the other said; nothing is dropped silently
   * ConfigError           a setting is wrong; the sentence names key and value
   * StoreError            the store cannot be read or written now
+  * TrustError            our CA, the bundle with it or the system's store of trusted roots cannot be read or written
 """
 
 from __future__ import annotations
@@ -56,3 +57,7 @@ class ConfigError(IsartorError):
 
 class StoreError(IsartorError):
     """The store cannot be read or written now."""
+
+
+class TrustError(IsartorError):
+    """Our CA, the bundle with it, or the system's store of trusted roots cannot be read or written."""
