@@ -1,0 +1,1 @@
+"""Tests of isartor_addon; folders mirror the package."""

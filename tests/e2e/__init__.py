@@ -1,0 +1,1 @@
+"""The whole proxy, over real sockets and TLS, before a fake provider."""
