@@ -24,6 +24,11 @@ def headers_of(message: http.Message) -> dict[str, str]:
     return headers
 
 
+def query_of(query: str) -> dict[str, str]:
+    """The query's values by name; of several of one name the last."""
+    return dict(parse_qsl(query, keep_blank_values=True)) if query else {}
+
+
 def request_of(flow: http.HTTPFlow) -> Request:
     """Read a flow's request head."""
     request = flow.request
@@ -34,7 +39,7 @@ def request_of(flow: http.HTTPFlow) -> Request:
         host=request.host.lower().rstrip("."),
         port=request.port,
         path=path,
-        query=dict(parse_qsl(query, keep_blank_values=True)) if query else {},
+        query=query_of(query),
         headers=headers_of(request),
     )
 

@@ -88,6 +88,9 @@ class ExactLayer(Layer):
             if flight is None or self._clock.monotonic() - flight.started > LONGEST_FLIGHT_S:
                 self._lead(exchange)
                 return None
+            if exchange.mode == "ws":  # while one message waits, the whole socket would
+                exchange.note(self.tag, "miss")
+                return None
             followed = await self._follow(flight, exchange)
             if followed is not None:
                 return followed

@@ -1,0 +1,126 @@
+"""The edge's first step: from a request line, headers and a body to an Exchange. Pure; shared by all doors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from isartor_addon import clients
+from isartor_addon.config.schema import Config
+from isartor_addon.core.caller import caller
+from isartor_addon.core.errors import ClientMistake
+from isartor_addon.core.exchange import CacheUse, Control, Exchange, Request
+from isartor_addon.core.identity import ANYONE, identify
+from isartor_addon.wire.base import Route
+
+CONTROL_HEADERS = ("x-isartor-cache", "x-isartor-ttl", "x-isartor-ticket")
+"""Request headers for us, which never reach a provider; also `cache-control`, where it says something to us."""
+_USES: Mapping[str, CacheUse] = {"use": "use", "bypass": "bypass", "refresh": "refresh", "only": "only"}
+_NO_CACHE = re.compile(r"\bno-cache\b", re.I)
+_NO_STORE = re.compile(r"\bno-store\b", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who is at the other end of the connection."""
+
+    trusted: bool
+    """Whether it is on this machine, so that an account it declares counts."""
+    user: str = ""
+    """The user it authenticated as at the proxy itself."""
+
+
+def read_control(headers: Mapping[str, str]) -> Control:
+    """
+    What the caller wishes for this request.
+
+    Raises:
+        ClientMistake: a header holds none of its values.
+    """
+    wish = headers.get("x-isartor-cache", "").strip().lower()
+    if wish and wish not in _USES:
+        raise ClientMistake(f"isartor: x-isartor-cache is {wish!r}; it can be {', '.join(_USES)}")
+    ttl = headers.get("x-isartor-ttl", "").strip()
+    if ttl and not ttl.isascii() or ttl and not ttl.isdigit():
+        raise ClientMistake(f"isartor: x-isartor-ttl is {ttl!r}; it is a number of seconds")
+    said = headers.get("cache-control", "")
+    no_store = _NO_STORE.search(said) is not None
+    use = _USES[wish] if wish else "bypass" if no_store else "refresh" if _NO_CACHE.search(said) else "use"
+    return Control(cache=use, store=use != "bypass" and not no_store, ttl_s=int(ttl) if ttl else None)
+
+
+def read_body(routes: Sequence[Route], raw: bytes) -> tuple[Mapping[str, Any], Route]:
+    """
+    Decode a request body, and find the one of several routes that it is for.
+
+    Raises:
+        ClientMistake: it is not a JSON object, or not one of these wires.
+    """
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise ClientMistake(f"the body is not JSON: {error}") from error
+    if isinstance(body, dict):
+        for route in routes:
+            if route.wire.claims(body):
+                return body, route
+    raise ClientMistake(f"the body is not a request of {routes[0].wire.name}")
+
+
+class Intake:
+    """Builds exchanges. Holds what does not change from one to the next."""
+
+    def __init__(self, config: Config, secret: bytes) -> None:
+        self._config = config
+        self._secret = secret
+
+    def read(
+        self, request: Request, route: Route, body: Mapping[str, Any], *, id: str, started: float, sender: Sender
+    ) -> Exchange:
+        """
+        Put together what there is to know of a request.
+
+        Args:
+            id: of the flow.
+            started: Unix time, seconds.
+
+        Raises:
+            ClientMistake: a control header holds none of its values.
+        """
+        client = clients.recognise(request.headers)
+        run_ids = clients.run_ids(client, request.headers, body)
+        who = self._caller(request, client, body, sender)
+        identity = identify(request=request, route=route, body=body, client=client, caller=who, run_ids=run_ids)
+        return Exchange(
+            id=id,
+            request=request,
+            route=route,
+            body=body,
+            mode=route.wire.mode(route, body),
+            client=client,
+            caller=who,
+            identity=identity,
+            control=read_control(request.headers),
+            model=route.wire.model(route, body),
+            started=started,
+        )
+
+    def _caller(self, request: Request, client: clients.Client, body: Mapping[str, Any], sender: Sender) -> str:
+        if self._config.cassette:
+            return ANYONE
+        tenant = request.headers.get(self._config.tenant_header.lower(), "") if self._config.tenant_header else ""
+        if self._config.cache.shared:
+            return caller({}, {}, secret=self._secret, trusted=False, account="", tenant=tenant, user="")
+        return caller(
+            request.headers,
+            request.query,
+            secret=self._secret,
+            trusted=sender.trusted,
+            account=clients.account(client, request.headers, body),
+            tenant=tenant,
+            user=sender.user,
+        )

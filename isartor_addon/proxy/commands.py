@@ -1,0 +1,38 @@
+"""mitmproxy commands, for the console, mitmweb and key bindings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from mitmproxy import command, exceptions, flow
+
+from isartor_addon.assemble import House
+
+
+class Commands:
+    """`isartor.stats`, `isartor.explain`, `isartor.cache.clear`."""
+
+    def __init__(self, house: Callable[[], House]) -> None:
+        self._house = house
+
+    @command.command("isartor.stats")
+    def stats(self) -> str:
+        """Tell how many answers came from here and what the store holds."""
+        return json.dumps(dict(self._house().shelf.stats()))
+
+    @command.command("isartor.explain")
+    def explain(self, asked: flow.Flow) -> str:
+        """Tell which fields made a request differ from the nearest one before it."""
+        from isartor_addon.explain import explain
+
+        try:
+            return explain(self._house().journal, asked.id)
+        except LookupError as error:
+            raise exceptions.CommandError(str(error)) from error
+
+    @command.command("isartor.cache.clear")
+    def clear(self, model: str = "", host: str = "") -> str:
+        """Remove stored answers, all or those of a model or host (patterns like `gpt-4o*`); pinned ones stay."""
+        removed = self._house().shelf.remove(model=model, host=host)
+        return f"{removed} removed"
