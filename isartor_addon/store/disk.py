@@ -1,0 +1,328 @@
+"""One diskcache database, made fit for private answers: bytes only, never a pickle, files for their owner only.
+
+Everything stands inside SQLite, nothing in files beside it: what a killed process left half written rolls back, and the
+bound in bytes holds. Every fault comes out as one exception, `Fault`, which says what to do about it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import diskcache
+from diskcache.core import MODE_RAW, UNKNOWN
+
+from isartor_addon.core.errors import StoreError
+
+SETTINGS = {
+    "cull_limit": 10,
+    "sqlite_auto_vacuum": 1,
+    "sqlite_cache_size": 512,
+    "sqlite_journal_mode": "wal",
+    "sqlite_journal_size_limit": 16 << 20,
+    # A mapped file that somebody cuts off kills the process which reads it.
+    "sqlite_mmap_size": 0,
+    "sqlite_synchronous": 1,
+}
+
+_CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
+_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_CULL_EVERY = 100
+"""A hundredth of the bound has been written: time to see that it is kept."""
+
+
+class Fault(StoreError):
+    """
+    The database cannot be used now.
+
+    Attributes:
+        corrupt: whether it never will be again as it is.
+        moved: whether other files stand where those were that are open.
+        directory, inode: the database it is about; see `move_aside`.
+    """
+
+    def __init__(self, reason: str, *, corrupt: bool = False, moved: bool = False) -> None:
+        super().__init__(reason)
+        self.corrupt = corrupt
+        self.moved = moved
+        self.directory = Path()
+        self.inode = -1
+
+
+class Refused(StoreError):
+    """A value that is not plain bytes: this store did not write it, and it is not opened."""
+
+
+class BytesDisk(diskcache.Disk):  # type: ignore[misc]
+    """Keys are text, values are bytes (and whole numbers, for counters); nothing else goes in or comes out."""
+
+    def put(self, key: object) -> tuple[str, bool]:
+        """Take a key."""
+        if type(key) is not str:
+            raise Refused(f"a key of type {type(key).__name__}")
+        return key, True
+
+    def get(self, key: object, raw: object) -> str:
+        """Give a key back."""
+        if not raw or type(key) is not str:
+            raise Refused("a key that was not written here")
+        return key
+
+    def store(self, value: object, read: bool, key: object = UNKNOWN) -> tuple[int, int, None, object]:
+        """Take a value."""
+        if read or type(value) not in (bytes, int):
+            raise Refused(f"a value of type {type(value).__name__}")
+        return 0, MODE_RAW, None, value
+
+    def fetch(self, mode: int, filename: str | None, value: object, read: bool) -> bytes | int:
+        """Give a value back."""
+        if mode != MODE_RAW or filename is not None or not isinstance(value, bytes | int):
+            raise Refused("a value that was not written here")
+        return value
+
+    def remove(self, file_path: str) -> None:
+        """Do nothing: no value of ours is a file, and a row that names one was not written here."""
+
+
+class Database:
+    """One diskcache in one directory. For one thread; any number of processes."""
+
+    def __init__(self, directory: Path, *, size_bytes: int | None, timeout_s: float) -> None:
+        """
+        Args:
+            directory: where `cache.db` is or will be; made if it is missing.
+            size_bytes: the bound, kept by evicting what was used longest ago; None: unbounded.
+            timeout_s: how long to wait for another process's write.
+
+        Raises:
+            Fault: it cannot be opened.
+        """
+        self.directory = directory
+        self.path = directory / diskcache.core.DBNAME
+        self._size = size_bytes
+        self._timeout_s = timeout_s
+        self._written = 0
+        self._inode = -1
+        with self._faults():
+            _make_private(directory, self.path)
+            self._inode = os.stat(self.path).st_ino
+            self._try_lock()
+            self._cache = diskcache.Cache(
+                str(directory),
+                timeout=timeout_s,
+                disk=BytesDisk,
+                size_limit=size_bytes or 1 << 62,
+                eviction_policy="none" if size_bytes is None else "least-recently-used",
+                **SETTINGS,
+            )
+
+    def _try_lock(self) -> None:
+        """Fail within the timeout where diskcache's set-up would go on trying for a minute."""
+        with closing(sqlite3.connect(self.path, timeout=self._timeout_s, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except (diskcache.Timeout, sqlite3.Error, OSError, ValueError, AssertionError) as error:
+            fault = _fault(error)
+            fault.directory, fault.inode = self.directory, self._inode
+            raise fault from error
+
+    def _there(self) -> None:
+        """See that the file that is open is still the one that others open."""
+        try:
+            moved = os.stat(self.path).st_ino != self._inode
+        except OSError:
+            moved = True
+        if moved:
+            raise Fault("its files were removed", moved=True)
+
+    def read_only_from_here(self) -> None:
+        """Let `get` neither write nor lock: uses are told by `touch` of another connection."""
+        self._cache.eviction_policy = "none"
+
+    def get(self, key: str) -> bytes | None:
+        """
+        The bytes under `key`.
+
+        Raises:
+            Fault: it cannot be read now.
+            Refused: something else stands there.
+        """
+        with self._faults():
+            self._there()
+            value = self._cache.get(key)
+        if value is not None and not isinstance(value, bytes):
+            raise Refused("no bytes")
+        return value
+
+    def touch(self, key: str) -> None:
+        """Say that `key` was used now."""
+        with suppress(Refused):
+            self.get(key)
+
+    def __contains__(self, key: str) -> bool:
+        with self._faults():
+            return key in self._cache
+
+    def put(self, key: str, data: bytes, *, expire_s: float | None, tag: str) -> None:
+        """
+        Write `data` under `key`.
+
+        Args:
+            key: any text.
+            data: the bytes.
+            expire_s: seconds from now, or None for never.
+            tag: a note that `rows` gives without reading the bytes.
+
+        Raises:
+            Fault: it cannot be written now.
+        """
+        with self._faults():
+            self._there()
+            self._cache.set(key, data, expire=expire_s, tag=tag)
+            self._written += len(data)
+            if self._size is not None and self._written * _CULL_EVERY >= self._size:
+                self._written = 0
+                self._cache.cull()
+
+    def delete(self, keys: list[str]) -> int:
+        """
+        Remove `keys`, some hundred in one transaction; give how many there were.
+
+        Raises:
+            Fault: it cannot be written now.
+        """
+        count = 0
+        with self._faults():
+            self._there()
+            for begin in range(0, len(keys), 200):
+                with self._cache.transact():
+                    count += sum(self._cache.delete(key) for key in keys[begin : begin + 200])
+        return count
+
+    def rows(self, prefix: str = "") -> list[tuple[str, str]]:
+        """
+        Keys that begin with `prefix`, and their tags, of everything that has not expired; without reading values.
+
+        Raises:
+            Fault: it cannot be read now.
+        """
+        with self._faults():
+            self._there()
+            uri = f"{self.path.absolute().as_uri()}?mode=ro"
+            with closing(sqlite3.connect(uri, uri=True, timeout=self._timeout_s)) as connection:
+                rows = connection.execute(
+                    "SELECT key, tag FROM Cache WHERE raw = 1 AND key >= ? AND key < ?"
+                    " AND (expire_time IS NULL OR expire_time > CAST(strftime('%s', 'now') AS REAL))",
+                    (prefix, prefix + "\U0010ffff"),
+                ).fetchall()
+        return [(key, tag) for key, tag in rows if isinstance(key, str) and isinstance(tag, str)]
+
+    def count(self, name: str, by: int = 0) -> int:
+        """
+        Add `by` to the counter `name`; give its value.
+
+        Raises:
+            Fault: it cannot be read or written now.
+        """
+        with self._faults():
+            value = self._cache.incr(name, by) if by else self._cache.get(name, 0)
+        return value if isinstance(value, int) else 0
+
+    def try_write(self) -> None:
+        """
+        See whether there is room: write some pages and take them back.
+
+        Raises:
+            Fault: there is none.
+        """
+        self.put("room", bytes(64 << 10), expire_s=60, tag="")
+        self.delete(["room"])
+
+    @property
+    def bytes(self) -> int:
+        """Bytes on disk, free pages and the write-ahead log not counted."""
+        with self._faults():
+            return int(self._cache.volume())
+
+    def close(self) -> None:
+        """Let go of the files; in the thread that used them."""
+        with suppress(sqlite3.Error):
+            self._cache.close()
+
+
+def move_aside(fault: Fault, stamp: int) -> Path | None:
+    """
+    Put a corrupt database out of the way, as `cache.corrupt-<stamp>`; an earlier one is removed.
+
+    Returns:
+        Where it is now, or None when another process was quicker.
+
+    Raises:
+        OSError: it cannot be moved.
+    """
+    directory = fault.directory
+    path = directory / diskcache.core.DBNAME
+    if not path.exists() or path.stat().st_ino != fault.inode:
+        return None
+    for older in directory.glob("cache.corrupt-*"):
+        older.unlink(missing_ok=True)
+    aside = directory / f"cache.corrupt-{stamp}"
+    os.replace(path, aside)
+    for suffix in ("-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+    return aside
+
+
+def _make_private(directory: Path, path: Path) -> None:
+    make_directory(directory)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    # SQLite gives its two side files the mode of the database.
+    for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        with suppress(FileNotFoundError):
+            os.chmod(each, 0o600)
+
+
+def make_directory(directory: Path) -> None:
+    """
+    Make `directory` and what is missing above it, for this user only, whatever the umask.
+
+    An existing one keeps its mode.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    if directory.is_dir():
+        return
+    make_directory(directory.parent)
+    with suppress(FileExistsError):
+        directory.mkdir(mode=0o700)
+        directory.chmod(0o700)
+
+
+def _fault(error: Exception) -> Fault:
+    """What an exception means. diskcache's failing ROLLBACK hides why it rolled back: the whole chain is looked at."""
+    codes: set[int] = set()
+    each: BaseException | None = error
+    while each is not None:
+        codes.add((getattr(each, "sqlite_errorcode", None) or 0) & 0xFF)
+        each = each.__context__
+    if codes & _CORRUPT:
+        return Fault("it is corrupt", corrupt=True)
+    if sqlite3.SQLITE_FULL in codes:
+        return Fault("the disk is full")
+    if isinstance(error, diskcache.Timeout) or codes & _LOCKED:
+        return Fault("another process holds it locked")
+    if isinstance(error, OSError):
+        return Fault(error.strerror or str(error))
+    if sqlite3.SQLITE_ERROR in codes or isinstance(error, ValueError):
+        # No such table, no such column, a setting that is not there: this is not a database of ours.
+        return Fault(f"it is corrupt ({error})", corrupt=True)
+    return Fault(str(error) or type(error).__name__)

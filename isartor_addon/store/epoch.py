@@ -1,0 +1,100 @@
+"""How processes that share a store tell each other what changed: a file to which the changed keys are appended.
+
+A look costs one `stat` while nothing happens. When the file has grown, the new lines name the keys; when it is another
+file (it became too long, the directory was made anew) or far behind, everything may have changed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+EVERYTHING = "*"
+
+_LONGEST = 4 << 20
+"""Bytes after which the file is begun anew."""
+_FAR_BEHIND = 64 << 10
+"""More new bytes than this are not read: everything is taken as changed."""
+
+
+class Epoch:
+    """One process's reading place in the file. `look` is for one thread at a time; `note` may be called from any."""
+
+    def __init__(self, path: Path) -> None:
+        """
+        Args:
+            path: the file; it is made with mode 0600 if that is possible.
+        """
+        self.path = path
+        self._me = os.urandom(6).hex()
+        self._place: tuple[int, int] | None = None
+        self.make()
+        self.look()
+
+    def make(self) -> None:
+        """Make the file if it is missing, and if that is possible now."""
+        try:
+            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+            os.chmod(self.path, 0o600)
+        except OSError:
+            return
+
+    def look(self) -> frozenset[str]:
+        """Keys that other processes changed since the last look; `EVERYTHING` among them when that cannot be said."""
+        before = self._place
+        try:
+            now = os.stat(self.path)
+            self._place = (now.st_ino, now.st_size)
+            if self._place == before:
+                return frozenset()
+            grown = now.st_size - before[1] if before and before[0] == now.st_ino else -1
+            if before is None or not 0 <= grown <= _FAR_BEHIND:
+                return frozenset((EVERYTHING,))
+            return self._read(before, grown)
+        except OSError:
+            self._place = None
+            return frozenset((EVERYTHING,)) if before else frozenset()
+
+    def _read(self, place: tuple[int, int], count: int) -> frozenset[str]:
+        with self.path.open("rb") as file:
+            file.seek(place[1])
+            new = file.read(count)
+        whole = new[: new.rfind(b"\n") + 1]
+        self._place = (place[0], place[1] + len(whole))
+        lines = (line.split(" ") for line in whole.decode("ascii", "replace").splitlines())
+        return frozenset(line[-1] for line in lines if line[0] != self._me)
+
+    def note(self, keys: Iterable[str]) -> None:
+        """
+        Tell the others that `keys` changed.
+
+        Raises:
+            OSError: they cannot be told.
+        """
+        lines = "".join(f"{self._me} {key}\n" for key in keys).encode("ascii", "replace")
+        if len(lines) > _FAR_BEHIND:
+            lines = f"{self._me} {EVERYTHING}\n".encode()
+        while True:
+            fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            try:
+                os.write(fd, lines)
+                mine = os.fstat(fd)
+            finally:
+                os.close(fd)
+            if mine.st_size > _LONGEST:
+                return self._begin_anew()
+            if _inode(self.path) == mine.st_ino:
+                return
+
+    def _begin_anew(self) -> None:
+        fresh = self.path.with_name(f"{self.path.name}.{self._me}")
+        os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+        os.replace(fresh, self.path)
+
+
+def _inode(path: Path) -> int:
+    try:
+        return os.stat(path).st_ino
+    except FileNotFoundError:
+        return -1
