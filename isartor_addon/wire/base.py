@@ -90,6 +90,10 @@ class Wire(ABC):
     def route(self, method: str, host: str, path: str, query: Mapping[str, str]) -> Route | None:
         """Whether a request line is this wire's; `path` is without the query."""
 
+    def claims(self, body: Mapping[str, Json]) -> bool:
+        """Whether a body is this wire's, where several wires have a route for one request line (`/api/chat`)."""
+        return True
+
     @abstractmethod
     def mode(self, route: Route, body: Mapping[str, Json]) -> Mode:
         """How the answer to this request is to be delivered."""
