@@ -49,6 +49,12 @@ class Fields:
             return value
         raise self._wrong(where, "a whole number", value)
 
+    def number(self, value: Json, where: str) -> float:
+        """A number."""
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return value
+        raise self._wrong(where, "a number", value)
+
     def _wrong(self, where: str, wanted: str, value: Json) -> IsartorError:
         return self.error(f"{where} must be {wanted}, not {_KINDS.get(type(value), type(value).__name__)}")
 
