@@ -45,7 +45,7 @@ def read_control(headers: Mapping[str, str]) -> Control:
     if wish and wish not in _USES:
         raise ClientMistake(f"isartor: x-isartor-cache is {wish!r}; it can be {', '.join(_USES)}")
     ttl = headers.get("x-isartor-ttl", "").strip()
-    if ttl and not ttl.isascii() or ttl and not ttl.isdigit():
+    if (ttl and not ttl.isascii()) or (ttl and not ttl.isdigit()):
         raise ClientMistake(f"isartor: x-isartor-ttl is {ttl!r}; it is a number of seconds")
     said = headers.get("cache-control", "")
     no_store = _NO_STORE.search(said) is not None
@@ -79,14 +79,30 @@ class Intake:
         self._secret = secret
 
     def read(
-        self, request: Request, route: Route, body: Mapping[str, Any], *, id: str, started: float, sender: Sender
+        self, request: Request, routes: Sequence[Route], raw: bytes, *, id: str, started: float, sender: Sender
     ) -> Exchange:
         """
         Put together what there is to know of a request.
 
         Args:
+            routes: what the request line may mean; the body decides.
+            raw: the body, content encoding removed.
             id: of the flow.
             started: Unix time, seconds.
+
+        Raises:
+            ClientMistake: the body cannot be read, or a control header holds none of its values.
+        """
+        body, route = read_body(routes, raw)
+        exchange = self.read_decoded(request, route, body, id=id, started=started, sender=sender)
+        exchange.raw = raw
+        return exchange
+
+    def read_decoded(
+        self, request: Request, route: Route, body: Mapping[str, Any], *, id: str, started: float, sender: Sender
+    ) -> Exchange:
+        """
+        Put together what there is to know of a request whose body is decoded. Arguments as for `read`.
 
         Raises:
             ClientMistake: a control header holds none of its values.

@@ -71,6 +71,8 @@ class Exchange:
     started: float
     """Unix time, seconds."""
     trail: list[Step] = field(default_factory=list)
+    raw: bytes = b""
+    """The body's bytes as received, content encoding removed."""
     fingerprint: Mapping[str, str] = field(default_factory=dict)
     """Digests of the canonical request by path; filled in when its reply is learned."""
 

@@ -58,7 +58,7 @@ class ToolCall:
     """As the provider gave it; empty where the wire has none (Gemini, Ollama)."""
     name: str
     arguments: str
-    """The arguments as JSON text, as received where the wire carries text, else compact JSON. Free text for custom tools."""
+    """JSON text: as received where the wire carries text, else compact. Free text for custom tools."""
     extra: Mapping[str, Json] = field(default_factory=dict)
 
 

@@ -61,7 +61,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class PartStarted:
-    """Part number `index` begins, as far as it is known: a ToolCall with empty arguments, an empty Text, a whole Opaque."""
+    """Part `index` begins, as far as it is known: a ToolCall with empty arguments, an empty Text, a whole Opaque."""
 
     index: int
     part: Part

@@ -128,8 +128,8 @@ class _Zstd:
         self.ended = False
 
     def feed(self, data: bytes, limit: int) -> bytes:
-        # zstandard bounds the window but not the output: it is fed so little at a time that no step can pass the bound by
-        # much more than the format's own maximum ratio for that little.
+        # zstandard bounds the window but not the output: it is fed so little at a time that no step can pass the bound
+        # by much more than the format's own maximum ratio for that little.
         decoded: list[bytes] = []
         size = 0
         for start in range(0, len(data), 4096):

@@ -1,7 +1,7 @@
 """The addon: what mitmproxy calls, and in what order things happen to a request.
 
-`requestheaders` says whose it is, `request` asks the pipeline, `responseheaders` tees the provider's reply, `response` or
-`error` ends it. Any fault of ours lets the request go on to the provider as it came.
+`requestheaders` says whose it is, `request` asks the pipeline, `responseheaders` tees the provider's reply, `response`
+or `error` ends it. Any fault of ours lets the request go on to the provider as it came.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from mitmproxy.proxy import mode_specs, server_hooks
 from isartor_addon import __version__, assemble, wire
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import ClientMistake, NotRecorded
-from isartor_addon.core.exchange import Exchange
+from isartor_addon.core.exchange import Exchange, Request
 from isartor_addon.core.outcome import Answer, Outcome, Refuse, Stream
-from isartor_addon.intake import Sender, read_body
+from isartor_addon.intake import Sender
 from isartor_addon.pipeline import describe_fault
 from isartor_addon.proxy import coding, convert, native, options
 from isartor_addon.proxy.door import Door
@@ -49,7 +49,7 @@ class Isartor:
         self._house: assemble.House | None = None
         self._tasks = Tasks()
         self._relay = Relay(self._tasks)
-        self._sockets = Sockets(self)
+        self._sockets = Sockets(lambda: self.house, self._tasks)
         self._passing: dict[str, Passing] = {}
         self._leaving: dict[str, asyncio.Event] = {}
         """Set when a client connection closes, by its id; only for connections that wait for something."""
@@ -136,16 +136,20 @@ class Isartor:
         if flow.response is not None or flow.error is not None or flow.request.stream:
             return
         try:
-            if self._is_ours(flow) and (routes := self._routes(flow)):
-                await self._serve(flow, routes)
+            if not self._is_ours(flow):
+                return
+            request = convert.request_of(flow)
+            if routes := self._routes(flow):
+                await self._serve(flow, request, routes)
+            elif Sockets.is_upgrade(request):
+                self._sockets.upgrade(flow, request, _sender_of(flow))
         except Exception as error:
             self._fault(flow, error)
 
-    async def _serve(self, flow: http.HTTPFlow, routes: tuple[Route, ...]) -> None:
+    async def _serve(self, flow: http.HTTPFlow, request: Request, routes: tuple[Route, ...]) -> None:
         house = self.house
-        request = convert.request_of(flow)
         try:
-            exchange = self._read(flow, routes)
+            exchange = self._read(flow, request, routes)
         except (ClientMistake, coding.Undecodable, coding.BodyTooLarge) as error:
             self._pass_unread(flow, routes[0], error)
             return
@@ -155,17 +159,14 @@ class Isartor:
             outcome = await self._ask_unless_left(flow, exchange)
         self._apply(flow, exchange, outcome)
 
-    def _read(self, flow: http.HTTPFlow, routes: tuple[Route, ...]) -> Exchange:
-        """Decode and read the request; the first route whose wire knows the body counts."""
+    def _read(self, flow: http.HTTPFlow, request: Request, routes: tuple[Route, ...]) -> Exchange:
+        """Decode and read the request."""
         house = self.house
-        request = convert.request_of(flow)
         raw = flow.request.raw_content or b""
         limit = house.config.body_limit_mb * assemble.MIB
         raw = coding.decode(raw, request.headers.get("content-encoding", ""), limit=limit)
-        body, route = read_body(routes, raw)
-        return house.intake.read(
-            request, route, body, id=flow.id, started=house.clock.time(), sender=_sender_of(flow)
-        )
+        started, sender = house.clock.time(), _sender_of(flow)
+        return house.intake.read(request, routes, raw, id=flow.id, started=started, sender=sender)
 
     async def _ask_unless_left(self, flow: http.HTTPFlow, exchange: Exchange) -> Outcome | None:
         """Ask the layers, for as long as the client is there to hear it."""
@@ -194,7 +195,9 @@ class Isartor:
                 self._relay.hand_over(flow, outcome, exchange.route.wire)
                 self._passing[flow.id] = Passing(exchange, outcome.layer, "stream", asked=asked)
             case Refuse():
-                self._refuse(flow, exchange.route, outcome.error, convert.said(exchange, layer=outcome.layer, deflected=True))
+                self._refuse(
+                    flow, exchange.route, outcome.error, convert.said(exchange, layer=outcome.layer, deflected=True)
+                )
                 show(flow, exchange, "refuse", str(outcome.error))
                 self._end(flow, exchange, layer=outcome.layer, status=outcome.error.status)
             case None:
@@ -222,7 +225,9 @@ class Isartor:
         if self._replaying:
             self._refuse(flow, route, NotRecorded(f"isartor: {error} (the cassette is being replayed)"))
             return
-        convert.strip_control(flow.request, convert.headers_of(flow.request), tenant_header=self.house.config.tenant_header)
+        convert.strip_control(
+            flow.request, convert.headers_of(flow.request), tenant_header=self.house.config.tenant_header
+        )
 
     def _enter_door(self, flow: http.HTTPFlow) -> None:
         """Give a request to the proxy's own port its provider's address, or answer it here."""
@@ -232,7 +237,9 @@ class Isartor:
             return
         target = self._door.target(request.path, anthropic="anthropic-version" in request.headers)
         if target is None:
-            flow.response = convert.json_response(404, wire.openai_chat.WIRE.error(404, "not_found", "isartor: no such path"))
+            flow.response = convert.json_response(
+                404, wire.openai_chat.WIRE.error(404, "not_found", "isartor: no such path")
+            )
             return
         request.scheme, request.host, request.port, request.path = target.scheme, target.host, target.port, target.path
         flow.metadata["isartor_door"] = True
@@ -259,6 +266,8 @@ class Isartor:
 
     def response(self, flow: http.HTTPFlow) -> None:
         """The reply has gone by."""
+        if flow.websocket is None:
+            self._sockets.end(flow)
         passing = self._passing.pop(flow.id, None)
         if passing is None or flow.response is None:
             return
@@ -269,6 +278,7 @@ class Isartor:
 
     def error(self, flow: http.HTTPFlow) -> None:
         """The connection to the client or to the provider broke."""
+        self._sockets.end(flow)
         passing = self._passing.pop(flow.id, None)
         if passing is None:
             return
@@ -317,15 +327,16 @@ class Isartor:
             tee(response.raw_content or b"")
             tee(b"")
         passing.restore(flow)
-        show(flow, exchange, passing.outcome, "shared with an identical request" if passing.outcome == "stream" else "passed on")
+        show(
+            flow,
+            exchange,
+            passing.outcome,
+            "shared with an identical request" if passing.outcome == "stream" else "passed on",
+        )
         self._end(flow, exchange, layer=passing.layer, status=response.status_code)
         show_trail(flow, exchange)
 
     # --- WebSockets ---------------------------------------------------------------------------------------------------
-
-    async def websocket_start(self, flow: http.HTTPFlow) -> None:
-        """A socket opens."""
-        await self._sockets.start(flow)
 
     async def websocket_message(self, flow: http.HTTPFlow) -> None:
         """A message goes by."""

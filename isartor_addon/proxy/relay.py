@@ -1,8 +1,8 @@
 """A loopback server that streams to a flow what mitmproxy itself cannot: an answer of ours that is still growing.
 
-A response that an addon sets is sent whole. So a flow that is to get a live stream is sent on to this server instead, with a
-one-time ticket, and mitmproxy streams its response like any provider's. The server listens on several ports because mitmproxy
-opens at most five connections to one address for each client connection.
+A response that an addon sets is sent whole. So a flow that is to get a live stream is sent on to this server instead,
+with a one-time ticket, and mitmproxy streams its response like any provider's. The server listens on several ports
+because mitmproxy opens at most five connections to one address for each client connection.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Learns a reply while it goes by: every byte is handed on at once, unchanged, and a copy is kept.
 
-A stream is learned at the wire's terminal event, not at its end: Codex hangs up right after it. Whatever goes wrong here
-only means that nothing is learned.
+A stream is learned at the wire's terminal event, not at its end: Codex hangs up right after it. Whatever goes wrong
+here only means that nothing is learned.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
+from isartor_addon.core.ambiguous import ambiguous
 from isartor_addon.core.errors import BadReply
 from isartor_addon.core.exchange import Exchange
 from isartor_addon.core.identity import fingerprint
@@ -109,7 +110,7 @@ class Tee:
 
     def _learn(self, *, final: bool) -> None:
         chunks = tuple(self.chunks)
-        size = sum(map(len, chunks)) + len(self.exchange.identity.canonical)
+        size = sum(map(len, chunks)) + len(self.exchange.raw)
         if size <= QUICK:
             self._keep(chunks, self._check(chunks), final=final)
         else:
@@ -125,6 +126,7 @@ class Tee:
         try:
             wire, operation = exchange.route.wire, exchange.route.operation
             reason = wire.verify(operation, cast("Mode", self._mode), b"".join(chunks))
+            reason = reason or ambiguous(exchange.raw)
             if not reason:
                 exchange.fingerprint = fingerprint(exchange.identity.canonical)
         except BadReply as error:

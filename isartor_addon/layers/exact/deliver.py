@@ -1,7 +1,7 @@
 """A recording, delivered the way it is asked for now.
 
-Same mode: the recorded bytes, verbatim. Another mode (JSON where a stream was recorded, or the reverse): rendered from the
-neutral reply. Where ids of the recorded run stand in the answer, the ids of the present run are put.
+Same mode: the recorded bytes, verbatim. Another mode (JSON where a stream was recorded, or the reverse): rendered from
+the neutral reply. Where ids of the recorded run stand in the answer, the ids of the present run are put.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ def deliver(recording: Recording, exchange: Exchange) -> tuple[bytes, ...]:
     same_mode = recording.mode == exchange.mode
     if same_mode and not old:
         return recording.chunks
+    wire = exchange.route.wire
+
+    def read(content: bytes) -> Reply:
+        return wire.read(cast("Mode", recording.mode), content)
+
     if same_mode:
-        chunks = substitute(recording.chunks, old, new, read=lambda: _reply(recording, exchange))
+        chunks = substitute(recording.chunks, old, new, read=read)
         if chunks is not None:
             return chunks
-    reply = substitute_reply(_reply(recording, exchange), old, new)
-    return exchange.route.wire.write(cast("Mode", exchange.mode), reply)
-
-
-def _reply(recording: Recording, exchange: Exchange) -> Reply:
-    return exchange.route.wire.read(cast("Mode", recording.mode), recording.content)
+    reply = substitute_reply(read(recording.content), old, new)
+    return wire.write(cast("Mode", exchange.mode), reply)

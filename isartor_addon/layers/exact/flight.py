@@ -1,7 +1,7 @@
 """Single-flight: identical requests in flight share one call to the provider.
 
-The first is the leader and goes on to the provider; the others follow. A follower that wants the answer delivered the way
-the leader gets it may read along; any other waits for the end. When the leader is lost, one follower takes its place.
+The first is the leader and goes on to the provider; the others follow. A follower that wants the answer delivered the
+way the leader gets it may read along; any other waits for the end. When the leader is lost, a follower takes its place.
 """
 
 from __future__ import annotations

@@ -47,7 +47,14 @@ class ExactLayer(Layer):
     tag = "l1a"
 
     def __init__(
-        self, answers: Answers, *, clock: Clock, lifetimes: Lifetimes, again: str, single_flight: bool, replay_only: bool
+        self,
+        answers: Answers,
+        *,
+        clock: Clock,
+        lifetimes: Lifetimes,
+        again: str,
+        single_flight: bool,
+        replay_only: bool,
     ) -> None:
         self._answers = answers
         self._clock = clock
@@ -148,7 +155,9 @@ class ExactLayer(Layer):
         if not self._only(exchange):
             return None
         why = "the cassette is being replayed" if self._replay_only else "x-isartor-cache: only"
-        return Refuse(self.tag, NotRecorded(f"isartor: {reason or 'not to be cached'} ({why}; key {exchange.identity.short})"))
+        return Refuse(
+            self.tag, NotRecorded(f"isartor: {reason or 'not to be cached'} ({why}; key {exchange.identity.short})")
+        )
 
     async def _stored(self, exchange: Exchange) -> Entry | None:
         identity = exchange.identity
@@ -170,12 +179,12 @@ class ExactLayer(Layer):
             exchange.note(self.tag, "miss", note=f"the stored answer cannot be given as {exchange.mode}: {error}")
             return None
         exchange.note(self.tag, "hit")
-        return Answer(self.tag, chunks, self._headers(recording.headers, recording.mode, exchange), recording.status, age_s)
+        return Answer(
+            self.tag, chunks, self._headers(recording.headers, recording.mode, exchange), recording.status, age_s
+        )
 
     @staticmethod
-    def _headers(
-        recorded: tuple[tuple[str, str], ...], mode: str, exchange: Exchange
-    ) -> tuple[tuple[str, str], ...]:
+    def _headers(recorded: tuple[tuple[str, str], ...], mode: str, exchange: Exchange) -> tuple[tuple[str, str], ...]:
         if mode == exchange.mode:
             return recorded
         kept = tuple(header for header in recorded if header[0] != "content-type")

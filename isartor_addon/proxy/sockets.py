@@ -1,0 +1,180 @@
+"""Responses over WebSocket, as Codex and Copilot speak it: hits are answered inside the socket, misses learned from it.
+
+A message is answered here only while the provider owes this socket nothing, so that answers never mix; the provider's
+side of the socket simply hears nothing of it. What the conversation was is kept by `wire/responses_chain.py`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mitmproxy import ctx, http
+from mitmproxy.websocket import WebSocketMessage
+
+from isartor_addon.assemble import MIB, House
+from isartor_addon.core.exchange import Exchange, Request
+from isartor_addon.core.outcome import Answer, Refuse
+from isartor_addon.intake import Intake, Sender
+from isartor_addon.pipeline import describe_fault
+from isartor_addon.proxy import convert
+from isartor_addon.proxy.show import show
+from isartor_addon.proxy.tasks import Tasks
+from isartor_addon.proxy.tee import Tee
+from isartor_addon.wire import openai_responses
+from isartor_addon.wire.responses_chain import Chain, Create, error_message, fate, read_create
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Socket:
+    request: Request
+    """The upgrade."""
+    sender: Sender
+    chain: Chain = field(default_factory=Chain)
+    owed: int = 0
+    """Responses that the provider still owes."""
+    asked: Create | None = None
+    tee: Tee | None = None
+    """Learns the response in flight; None while two are, for then nobody can tell whose an event is."""
+    answered: int = 0
+    passed: int = 0
+
+
+class Sockets:
+    """All open sockets of the Responses wire."""
+
+    def __init__(self, house: Callable[[], House], tasks: Tasks) -> None:
+        self._house = house
+        self._tasks = tasks
+        self._open: dict[str, _Socket] = {}
+
+    def upgrade(self, flow: http.HTTPFlow, request: Request, sender: Sender) -> None:
+        """A client asks for a socket: let it open, or send the client to HTTP with a 426 (RFC 9110, 15.5.22)."""
+        house = self._house()
+        if house.config.websocket == "native" and not house.config.cassette:
+            self._open[flow.id] = _Socket(request, sender)
+            convert.strip_control(flow.request, request.headers, tenant_header=house.config.tenant_header)
+            return
+        body = openai_responses.WIRE.error(426, "isartor_use_http", "isartor: use HTTP")
+        flow.response = convert.json_response(426, body, {"upgrade": "HTTP/1.1", "connection": "Upgrade"})
+
+    @staticmethod
+    def is_upgrade(request: Request) -> bool:
+        """Whether a request asks for a socket of this wire."""
+        wants = request.headers.get("upgrade", "").lower() == "websocket"
+        return wants and openai_responses.is_socket_path(request.path)
+
+    async def message(self, flow: http.HTTPFlow) -> None:
+        """A message has come whole, from either side."""
+        socket = self._open.get(flow.id)
+        assert flow.websocket is not None
+        message = flow.websocket.messages[-1]
+        if socket is None or message.injected:
+            return
+        try:
+            if message.from_client:
+                await self._from_client(flow, socket, message)
+            else:
+                self._from_server(socket, message.content)
+        except Exception as error:
+            logger.warning("%s; the message goes on", describe_fault(error))
+
+    def end(self, flow: http.HTTPFlow) -> None:
+        """The socket is closed, or never opened."""
+        socket = self._open.pop(flow.id, None)
+        if socket is not None and socket.tee is not None:
+            socket.tee.cut("the socket closed")
+
+    async def _from_client(self, flow: http.HTTPFlow, socket: _Socket, message: WebSocketMessage) -> None:
+        create = read_create(message.content)
+        if create is None:
+            return
+        exchange = self._read(flow, socket, create)
+        if exchange is None or socket.owed:
+            self._pass_unlearned(socket)
+            return
+        house = self._house()
+        outcome = house.pipeline.peek(exchange) or await house.pipeline.ask(exchange)
+        match outcome:
+            case Answer():
+                self._inject(flow, message, outcome.chunks)
+                socket.chain.learn(create, outcome.chunks, local=True)
+                socket.answered += 1
+                house.journal.record(exchange, layer=outcome.layer, status=outcome.status)
+            case Refuse():
+                error = outcome.error
+                self._inject(flow, message, (error_message(error.status, error.code, str(error)),))
+                house.journal.record(exchange, layer=outcome.layer, status=error.status)
+            case _:
+                self._forward(socket, create, exchange, message)
+        told = f"{socket.answered} answered from here, {socket.passed} passed on"
+        show(flow, exchange, "hit" if socket.answered else "forward", told)
+
+    def _read(self, flow: http.HTTPFlow, socket: _Socket, create: Create) -> Exchange | None:
+        house = self._house()
+        route = openai_responses.WIRE.route("POST", socket.request.host, socket.request.path, socket.request.query)
+        if route is None:
+            return None
+        intake: Intake = house.intake
+        body = socket.chain.body(create)
+        exchange = intake.read_decoded(
+            socket.request, route, body, id=flow.id, started=house.clock.time(), sender=socket.sender
+        )
+        exchange.mode = "ws"
+        return exchange
+
+    def _forward(self, socket: _Socket, create: Create, exchange: Exchange, message: WebSocketMessage) -> None:
+        house = self._house()
+        exchange.raw = message.content
+        message.content = socket.chain.outgoing(create, message.content)
+        exchange.note(convert.PROVIDER_TAG, "forward")
+        house.journal.record(exchange, layer=convert.PROVIDER_TAG, status=200)
+        socket.passed += 1
+        socket.owed = 1
+        socket.asked = create
+        socket.tee = Tee(
+            exchange,
+            house.pipeline,
+            mode="ws",
+            encodings="",
+            headers=(("content-type", openai_responses.WIRE.content_type("sse")),),
+            limit=house.config.body_limit_mb * MIB,
+            background=self._tasks.start,
+        )
+
+    def _pass_unlearned(self, socket: _Socket) -> None:
+        """A second request while one is in flight: both pass, neither is learned."""
+        socket.passed += 1
+        socket.owed += 1
+        if socket.tee is not None:
+            socket.tee.cut("another request on the same socket")
+            socket.tee = None
+
+    def _from_server(self, socket: _Socket, content: bytes) -> None:
+        if not socket.owed:
+            return
+        ending = fate(content)
+        tee = socket.tee
+        if tee is not None:
+            tee(content)
+        if not ending:
+            return
+        socket.owed -= 1
+        socket.tee = None
+        if tee is None or socket.asked is None:
+            return
+        if ending == "complete":
+            socket.chain.learn(socket.asked, tuple(tee.chunks), local=False)
+            tee(b"")
+        else:
+            tee.cut("the provider reports a failure")
+
+    @staticmethod
+    def _inject(flow: http.HTTPFlow, message: WebSocketMessage, chunks: tuple[bytes, ...]) -> None:
+        """Answer in the provider's place. The hook holds the socket: what is injected comes after it, in order."""
+        message.drop()
+        for chunk in chunks:
+            ctx.master.commands.call("inject.websocket", flow, True, chunk, True)
