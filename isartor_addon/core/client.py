@@ -10,6 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
+import orjson
+
+from isartor_addon.core.prompt import Json
+
 Place = Literal["system", "user", "tool"]
 """Where a text stands: instructions, the user's turn, or a tool's result."""
 
@@ -24,6 +28,8 @@ class TextRule:
     pattern: re.Pattern[str]
     replacement: str = ""
     """What stands in the key instead (`re.sub` syntax)."""
+    starts: bool = False
+    """Whether hint and pattern hold for the text's beginning only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,38 @@ class Declared:
 
 
 @dataclass(frozen=True, slots=True)
+class Errand:
+    """A side call that a tool makes for itself, known by some fields of its body."""
+
+    name: str
+    where: tuple[tuple[tuple[str | int, ...], Json], ...]
+    """Paths into the body and the value each must have; all of them must hold."""
+    uncacheable: str = ""
+    """Why its answer must not be stored or served; empty where it may."""
+
+    def fits(self, body: Mapping[str, Json]) -> bool:
+        """Whether `body` is this errand's."""
+        return all(at(body, path) == value for path, value in self.where)
+
+
+def at(value: Json, path: tuple[str | int, ...]) -> Json:
+    """What stands at `path`, None if nothing does. A key that leads to a string of JSON steps into that JSON."""
+    for step in path:
+        if isinstance(value, str):
+            try:
+                value = orjson.loads(value)
+            except orjson.JSONDecodeError:
+                return None
+        if isinstance(step, str) and isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(step, int) and isinstance(value, list) and -len(value) <= step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value
+
+
+@dataclass(frozen=True, slots=True)
 class Client:
     """One coding tool or SDK."""
 
@@ -81,13 +119,15 @@ class Client:
     volatile: Volatile = Volatile()
     """Its own table; the general one (`clients/generic.py`) is already joined to it."""
     run_ids: Mapping[str, tuple[Declared, ...]] = field(default_factory=dict)
-    """Ids of the run by name; of several places the first that says something counts. Every other occurrence of such an id
-    in the body is taken as that name, and on replay the new run's id stands where the recorded run's stood.
+    """Ids of the run by name; of several places the first that says something counts. Every other occurrence of such an
+    id in the body is taken as that name, and on replay the new run's id stands where the recorded run's stood.
     The name `session` is the client's session."""
+    errands: tuple[Errand, ...] = ()
     account: tuple[Declared, ...] = ()
     """The account behind a credential that rotates, as the tool declares it."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """What the tool needs in its environment besides the common exports; `{ca}`, `{bundle}` and `{proxy}` are filled in."""
+    """What the tool needs in its environment besides the common exports; `{ca}`, `{bundle}` and `{proxy}` are filled
+    in."""
     note: str = ""
     """What a user must know to run it behind the proxy; empty when the exports suffice."""
 

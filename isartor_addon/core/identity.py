@@ -6,16 +6,33 @@ behaviour, and everything in the body but what the client's table names as volat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections import deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from hashlib import blake2b
+from hashlib import sha256
+from typing import TYPE_CHECKING
 
 import orjson
 
+from isartor_addon.core.canonical import canonical, written
+from isartor_addon.core.client import Client, at
 from isartor_addon.core.prompt import Json
+
+if TYPE_CHECKING:
+    from isartor_addon.core.exchange import Request
+    from isartor_addon.wire.base import Route
 
 ANYONE = "anyone"
 """The caller of recordings that belong to nobody: cassettes, and what was imported from one."""
+TOO_DEEP = "the body is nested too deeply"
+_NOT_ASKED = frozenset({"key", "alt", "$alt", "access_token"})
+"""Query parameters that say who asks or how the answer is delivered."""
+_PRINTS = 4000
+"""A fingerprint opens no further when it has so many paths."""
+_STEP = re.compile(r'\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]|\.?([^.\[\]]+)')
+"""One step of a path: `[3]`, `["a.b"]` or `.name`."""
+_SIMPLE = re.compile(r"[^.\[\]\"]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +56,66 @@ class Identity:
         return self.key[:16]
 
 
+def identify(
+    *,
+    request: Request,
+    route: Route,
+    body: Mapping[str, Json],
+    client: Client,
+    caller: str,
+    run_ids: Mapping[str, str],
+) -> Identity:
+    """
+    Find out what a request asks.
+
+    Args:
+        request: the request line and headers.
+        route: what the request line says.
+        body: the decoded body.
+        client: the tool that sends it.
+        caller: who the provider bills; see `core/caller.py`.
+        run_ids: ids the run declares, by name; see `clients/__init__.py`.
+    """
+    wire = route.wire
+    found = canonical(body, wire.shape, client.volatile)
+    headers = request.headers
+    asked = {
+        "target": {
+            "host": request.host,
+            "port": request.port,
+            "wire": wire.name,
+            "operation": route.operation,
+            "path": route.target,
+            "query": {name: value for name, value in request.query.items() if name not in _NOT_ASKED},
+        },
+        "headers": {name: headers[name] for name in wire.headers if name in headers},
+        "body": found.body,
+    }
+    try:
+        data = written(asked, run_ids)
+    except TypeError:
+        content = digest(TOO_DEEP.encode())
+        return Identity(key_for(caller, content), content, uncacheable=TOO_DEEP)
+    content = digest(data)
+    return Identity(
+        key=key_for(caller, content),
+        content=content,
+        canonical=data,
+        run_ids={**run_ids, **found.call_ids},
+        uncacheable=_errand(client, body) or wire.uncacheable(route, body),
+    )
+
+
+def _errand(client: Client, body: Mapping[str, Json]) -> str:
+    for errand in client.errands:
+        if errand.uncacheable and errand.fits(body):
+            return errand.uncacheable
+    return ""
+
+
 def digest(*parts: bytes) -> str:
     """Hash `parts`, each with its length, to 64 hex digits."""
-    state = blake2b(digest_size=32)
+    state = sha256()
     for part in parts:
         state.update(len(part).to_bytes(8))
         state.update(part)
@@ -55,30 +129,75 @@ def key_for(caller: str, content: str) -> str:
 
 def fingerprint(canonical: bytes) -> dict[str, str]:
     """
-    A short digest of every field of a canonical request, by path, so that two requests can be compared without keeping them.
+    A short digest of every field of a canonical request, by path: two requests can be compared without keeping them.
 
     Args:
         canonical: `Identity.canonical`: a JSON object with `target`, `headers` and `body`.
 
     Returns:
-        Path (`body.messages[3].content[0]`) to 16 hex digits; lists are opened two levels deep, other values are whole.
+        Path (`body.messages[3].content[0].text`) to 16 hex digits. What lies deeper than a part's fields is one value.
     """
+    if not canonical:
+        return {}
     prints: dict[str, str] = {}
-
-    def visit(path: str, value: Json, opened: int) -> None:
-        if isinstance(value, dict) and value and opened < 3:
-            for name, inner in value.items():
-                visit(f"{path}.{name}" if path else name, inner, opened + (1 if path else 0))
-        elif isinstance(value, list) and value and opened < 6:
-            for number, inner in enumerate(value):
-                visit(f"{path}[{number}]", inner, opened + 1)
+    waiting: deque[tuple[str, Json, int]] = deque([("", orjson.loads(canonical.replace(b"\x00", b"")), 0)])
+    while waiting:
+        path, value, depth = waiting.popleft()
+        if value and depth < 7 and isinstance(value, dict | list) and len(prints) + len(waiting) < _PRINTS:
+            waiting.extend((inner_path, inner, depth + 1) for inner_path, inner in _inner(path, value))
         else:
-            prints[path] = blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
-
-    visit("", orjson.loads(canonical.replace(b"\x00", b"")), 0)
+            prints[path] = sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
     return prints
 
 
+def _inner(path: str, value: Json) -> Iterable[tuple[str, Json]]:
+    if isinstance(value, list):
+        return ((f"{path}[{number}]", inner) for number, inner in enumerate(value))
+    return ((_named(path, name), inner) for name, inner in value.items())
+
+
+def _named(path: str, name: str) -> str:
+    if not _SIMPLE.fullmatch(name):
+        return f"{path}[{orjson.dumps(name).decode()}]"
+    return f"{path}.{name}" if path else name
+
+
 def differences(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
-    """The paths at which two fingerprints differ."""
-    return sorted(path for path in one.keys() | other.keys() if one.get(path) != other.get(path))
+    """The paths at which two fingerprints differ. What only one of them has is named once, at its top."""
+    tops_one, tops_other = _tops(one), _tops(other)
+    found: set[str] = set()
+    for path in one.keys() | other.keys():
+        if one.get(path) != other.get(path):
+            known = tops_other if path in one else tops_one
+            found.add(path if path in one and path in other else _first_missing(path, known))
+    return sorted(found, key=_steps)
+
+
+def _first_missing(path: str, known: set[str]) -> str:
+    return next((top for top in _upto(path) if top not in known), path)
+
+
+def _tops(prints: Mapping[str, str]) -> set[str]:
+    return {top for path in prints for top in _upto(path)}
+
+
+def _upto(path: str) -> list[str]:
+    """The path's beginnings, shortest first, itself last."""
+    return [path[: step.end()] for step in _STEP.finditer(path)]
+
+
+def _steps(path: str) -> tuple[tuple[int, int, str], ...]:
+    """Sorts `[10]` after `[9]`."""
+    return tuple((1, step, "") if isinstance(step, int) else (0, 0, step) for step in _parsed(path))
+
+
+def _parsed(path: str) -> tuple[str | int, ...]:
+    return tuple(
+        int(number) if number else orjson.loads(f'"{quoted}"') if quoted else name
+        for number, quoted, name in _STEP.findall(path)
+    )
+
+
+def value_at(canonical: bytes, path: str) -> Json:
+    """What stands at a path of `fingerprint`, None if nothing does."""
+    return at(orjson.loads(canonical.replace(b"\x00", b"")), _parsed(path))

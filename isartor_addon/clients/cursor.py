@@ -1,0 +1,15 @@
+"""Cursor. Its own protocol is binary RPC, which passes through; only OpenAI-shaped calls are read."""
+
+from __future__ import annotations
+
+from isartor_addon.clients.generic import GENERAL, RUN_IDS
+from isartor_addon.core.client import Client
+
+CLIENT = Client(
+    name="cursor",
+    agents=("cursor/", "connect-es/"),
+    headers=frozenset({"x-cursor-checksum", "x-cursor-client-version", "x-ghost-mode"}),
+    volatile=GENERAL,
+    run_ids=RUN_IDS,
+    note="Cursor's own models speak a binary protocol that passes through uncached.",
+)

@@ -1,0 +1,15 @@
+"""Qwen Code, a fork of Gemini CLI that speaks OpenAI chat."""
+
+from __future__ import annotations
+
+from isartor_addon.clients.gemini_cli import PROCESS_GROUP
+from isartor_addon.clients.generic import GENERAL, RUN_IDS
+from isartor_addon.core.client import Client, Declared, Volatile
+
+CLIENT = Client(
+    name="qwen_code",
+    agents=("qwencode",),
+    headers=frozenset({"x-dashscope-useragent", "x-dashscope-cachecontrol", "x-dashscope-authtype"}),
+    volatile=GENERAL | Volatile(inside={"metadata": frozenset({"sessionId", "promptId"})}, text=(PROCESS_GROUP,)),
+    run_ids=RUN_IDS | {"session": (*RUN_IDS["session"], Declared(body=("prompt_cache_key",)))},
+)
