@@ -24,16 +24,20 @@ class Places:
     home: Path
     cache: Path
 
-    @classmethod
-    def of(cls, config: Config) -> Places:
-        """The places that `config` names."""
-        home = absolute(config.home or DEFAULT_HOME)
-        return cls(home, absolute(config.cache.directory) if config.cache.directory else home / "cache")
-
     @property
     def ca(self) -> Path:
         """The directory of the certificate authority; mitmproxy's `confdir` under `isartor up`."""
         return self.home / "ca"
+
+    @property
+    def certificate(self) -> Path:
+        """The root that clients trust."""
+        return self.ca / "mitmproxy-ca-cert.pem"
+
+    @property
+    def bundle(self) -> Path:
+        """Every root this machine trusts, and ours."""
+        return self.ca / "isartor-bundle.pem"
 
     @property
     def config(self) -> Path:
@@ -52,13 +56,19 @@ class Places:
 
     @property
     def state(self) -> Path:
-        """What a running proxy says of itself; see `proxy/running.py`."""
+        """What a running proxy says of itself; see `store/running.py`."""
         return self.home / "run.json"
 
     @property
     def log(self) -> Path:
         """The log of a proxy in the background."""
         return self.home / "isartor.log"
+
+
+def places(config: Config) -> Places:
+    """The places that `config` names."""
+    home = absolute(config.home or DEFAULT_HOME)
+    return Places(home, absolute(config.cache.directory) if config.cache.directory else home / "cache")
 
 
 def absolute(path: str) -> Path:

@@ -1,0 +1,182 @@
+"""Start the proxy: in the foreground until Ctrl-C, or with --detach in the background until `isartor stop`.
+
+It listens on this machine only. Listening for others (`--host 0.0.0.0`) needs a token, which tools then show as the
+password in HTTPS_PROXY; `isartor env` prints it. Only the TLS of LLM providers is opened, with a CA that can sign for
+nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from isartor_addon.cli.settings import add_settings, source_of
+from isartor_addon.config.load import build
+from isartor_addon.config.places import Places, places, private_directory
+from isartor_addon.core.errors import ConfigError, IsartorError
+from isartor_addon.store.running import AlreadyRunning, Running, read_running
+
+START_TIMEOUT_S = 60.0
+_PAUSE_S = 0.05
+_SHOWN_LINES = 8
+
+
+class NotStarted(IsartorError):
+    """The proxy in the background did not come up."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    add_settings(parser)
+    parser.add_argument("--detach", action="store_true", help="run in the background and return once it is up")
+    parser.add_argument("--host", help="the address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=_port, help="the port of the first mode that names none (default: 8080)")
+    parser.add_argument(
+        "--mode",
+        action="append",
+        metavar="SPEC",
+        help="how clients reach the proxy, as mitmproxy spells it: regular (default), reverse:URL, upstream:URL, "
+        "socks5, local:NAME, wireguard, transparent; SPEC@PORT for another port; may be repeated",
+    )
+    parser.add_argument("--web", action="store_true", help="with mitmweb, to look at requests in a browser")
+    parser.add_argument("--web-port", type=_port, metavar="PORT", help="mitmweb's port (default: 8081)")
+    parser.add_argument("--cassette", metavar="FILE", help="use the recordings in FILE instead of the cache")
+    mode = parser.add_mutually_exclusive_group()
+    for name, meaning in (
+        ("record", "add what is not recorded yet (default)"),
+        ("replay", "answer from FILE only; nothing leaves this machine"),
+    ):
+        mode.add_argument(f"--{name}", dest="cassette_mode", action="store_const", const=name, help=meaning)
+    parser.add_argument("--token", help="what clients must show; better in ISARTOR_TOKEN, where `ps` does not show it")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of mitmproxy, or a setting of ours as `isartor_cache_ttl_s=60`; may be repeated",
+    )
+    parser.add_argument(
+        "-s", "--script", action="append", default=[], metavar="FILE", help="another mitmproxy addon; may be repeated"
+    )
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 <= int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"`{text}` is no port")
+    return int(text)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the proxy, or start it in the background."""
+    if arguments.cassette_mode and not arguments.cassette:
+        raise ConfigError(f"--{arguments.cassette_mode} needs --cassette FILE.")
+    cassette = str(Path(arguments.cassette).absolute()) if arguments.cassette else None
+    flags = {"cassette": cassette, "cassette_mode": arguments.cassette_mode, "token": arguments.token}
+    ours = [setting for setting in arguments.set if setting.startswith("isartor_")]
+    config = build(source_of(arguments, flags=flags, settings=ours))
+    at = places(config)
+    if arguments.detach:
+        print(_describe(start_detached(at, [word for word in arguments.words if word != "--detach"])))
+        return 0
+
+    from isartor_addon.proxy.launch import DEFAULT_HOST, Launch, serve
+
+    others = [setting for setting in arguments.set if not setting.startswith("isartor_")]
+    if arguments.web_port is not None:
+        others.append(f"web_port={arguments.web_port}")
+    launch = Launch(
+        host=DEFAULT_HOST if arguments.host is None else arguments.host,
+        port=arguments.port,
+        modes=tuple(arguments.mode or ("regular",)),
+        settings=tuple(others),
+        scripts=tuple(arguments.script),
+        web=arguments.web,
+    )
+    serve(config, launch, ready=lambda running: print(_describe(running), flush=True))
+    return 0
+
+
+def _describe(running: Running) -> str:
+    where = ", ".join(f"{each.mode} on {each.host}:{each.port}" for each in running.listeners)
+    lines = [f"isartor {running.version} is up (pid {running.pid}): {where or 'no listener'}"]
+    if running.web:
+        lines.append(f"  mitmweb:         {running.web}")
+    if running.proxy:
+        lines += [
+            '  tools of a shell: eval "$(isartor env)"',
+            '  one tool:         isartor run -- claude -p "hello"',
+            f"  base URL:         http://{running.proxy}/v1  (/anthropic, /gemini, /ollama)",
+        ]
+    return "\n".join(lines)
+
+
+def start_detached(at: Places, words: Sequence[str]) -> Running:
+    """
+    Start a proxy in a session of its own and wait until it answers.
+
+    Args:
+        at: its files; the log is among them.
+        words: the arguments of its `isartor up`.
+
+    Raises:
+        AlreadyRunning: there is one.
+        NotStarted: it ended at once, or is not up in time; the message has the end of its log.
+    """
+    if running := read_running(at.state):
+        raise AlreadyRunning(f"a proxy is running already at {running.proxy or running.listeners} (pid {running.pid})")
+    private_directory(at.log.parent)
+    # `-P`: a folder called isartor_addon in the current directory is not ours.
+    command = [sys.executable, "-P", "-m", "isartor_addon", "up", *words]
+    descriptor = os.open(at.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "ab") as log:
+        begin = log.tell()
+        child = subprocess.Popen(  # noqa: S603 - ourselves
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
+    try:
+        return _wait_until_up(child, at, begin)
+    except BaseException:
+        child.terminate()
+        raise
+
+
+def _wait_until_up(child: subprocess.Popen[bytes], at: Places, begin: int) -> Running:
+    until = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < until:
+        running = read_running(at.state)
+        if running is not None and running.pid == child.pid and (not running.proxy or _answers(running.proxy)):
+            return running
+        if child.poll() is not None:
+            raise NotStarted(f"the proxy did not start:\n{_tail(at.log, begin)}")
+        time.sleep(_PAUSE_S)
+    raise NotStarted(f"the proxy is not up after {START_TIMEOUT_S:.0f} s:\n{_tail(at.log, begin)}")
+
+
+def _answers(address: str) -> bool:
+    connection = http.client.HTTPConnection(address, timeout=2)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status < 500
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _tail(log: Path, begin: int) -> str:
+    with log.open("rb") as file:
+        file.seek(begin)
+        lines = file.read().decode(errors="replace").strip().splitlines()
+    return "\n".join(f"  {line}" for line in lines[-_SHOWN_LINES:]) or f"  (nothing in {log})"

@@ -1,0 +1,243 @@
+"""`isartor up`: mitmproxy in this process, with our addon, our own CA, and loopback only unless there is a token."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mitmproxy import exceptions
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.master import Master
+from mitmproxy.options import Options
+from mitmproxy.proxy import mode_specs
+from mitmproxy.tools.dump import DumpMaster
+from mitmproxy.tools.web.master import WebMaster
+
+from isartor_addon import __version__
+from isartor_addon.config.places import Places, places
+from isartor_addon.config.schema import Config
+from isartor_addon.core.errors import ConfigError
+from isartor_addon.proxy.hooks import Isartor
+from isartor_addon.store.running import Claim, Listener, Running, claim
+from isartor_addon.trust.authority import covers, ensure_authority
+from isartor_addon.trust.bundle import combined_bundle
+from isartor_addon.wire.hosts import domains
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_HOST = "127.0.0.1"
+_LEVELS = {"debug": "debug", "info": "info", "warning": "warn", "error": "error"}
+_QUIET = ("tornado", "asyncio", "hpack", "quic", "httpx", "httpcore", "mitmproxy.proxy.server")
+"""Loggers that say too much at their own level. The last one names every host, also those that are none of ours."""
+_PROXIES = (mode_specs.RegularMode, mode_specs.UpstreamMode)
+_WITHOUT_LISTENER = ("local", "tun", "osproxy")
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How mitmproxy is to run."""
+
+    host: str = DEFAULT_HOST
+    port: int | None = None
+    """Of the first mode that names none; None: mitmproxy's default for the mode (8080 for `regular`)."""
+    modes: tuple[str, ...] = ("regular",)
+    settings: tuple[str, ...] = ()
+    """mitmproxy options as for its `--set`."""
+    scripts: tuple[str, ...] = ()
+    """Files of other addons."""
+    web: bool = False
+    """With mitmweb."""
+
+
+def serve(config: Config, launch: Launch, *, ready: Callable[[Running], None]) -> None:
+    """
+    Run until a signal says stop.
+
+    Args:
+        config: the settings.
+        launch: how mitmproxy is to run.
+        ready: called once when all listeners are up.
+
+    Raises:
+        ConfigError: mitmproxy does not take the options, or it would listen for others without a token.
+        AlreadyRunning: another proxy has the same home directory.
+        TrustError: the CA cannot be made.
+        SystemExit: mitmproxy could not start; it has logged why.
+    """
+    at = places(config)
+    options = _options(config, launch, at)
+    with claim(at.state) as claimed:
+        authority = ensure_authority(at.ca, domains(config.hosts))
+        combined_bundle(at.ca)
+        if missing := covers(authority, domains(config.hosts)):
+            logger.warning(
+                "the CA was made before these hosts were added and cannot sign for them: %s; `isartor trust --renew`",
+                ", ".join(missing),
+            )
+        asyncio.run(_run(config, launch, options=options, claimed=claimed, ready=ready))
+
+
+def _options(config: Config, launch: Launch, at: Places) -> Options:
+    options = Options(
+        confdir=str(at.ca),
+        listen_host=launch.host,
+        mode=_with_port(launch.modes, launch.port),
+        # The leaf is made from the name that was asked for: the provider's own certificate lists names for which our
+        # CA may not sign, and fetching it would call the provider.
+        upstream_cert=False,
+    )
+    if any(spec.partition("=")[0] == "confdir" for spec in launch.settings):
+        raise ConfigError(
+            f"confdir is {at.ca}, where Isartor's own CA is; for another one use `mitmdump -s isartor_addon`."
+        )
+    _apply(options, launch.settings)
+    _check_exposure(options, config.token)
+    return options
+
+
+def _with_port(modes: Sequence[str], port: int | None) -> list[str]:
+    """Put the port to the first mode that names none."""
+    done = port is None
+    result = []
+    for spec in modes:
+        try:
+            mode = mode_specs.ProxyMode.parse(spec)
+        except ValueError as error:
+            raise ConfigError(f"--mode {spec}: {error}.") from None
+        if not done and mode.custom_listen_port is None and mode.type_name not in _WITHOUT_LISTENER:
+            host = f"{mode.custom_listen_host}:" if mode.custom_listen_host else ""
+            spec, done = f"{spec.rpartition('@')[0] if host else spec}@{host}{port}", True
+        result.append(spec)
+    return result
+
+
+def _apply(options: Options, settings: Sequence[str]) -> None:
+    try:
+        options.set(*settings, defer=True)
+    except exceptions.OptionsError as error:
+        raise ConfigError(f"--set: {error}.") from None
+
+
+def _check_exposure(options: Options, token: str) -> None:
+    """Refuse to listen for other machines without a token."""
+    for spec in options.mode:
+        mode = mode_specs.ProxyMode.parse(spec)
+        host = mode.listen_host(options.listen_host)
+        if mode.type_name not in _WITHOUT_LISTENER and not is_loopback(host) and not token:
+            raise ConfigError(
+                f"{mode.type_name} would listen on {host or 'every address'}, which other machines reach: "
+                "that needs a token (--token or ISARTOR_TOKEN)."
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a listener on `host`; a name other than `localhost` may mean anything."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.partition("%")[0].strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+async def _run(
+    config: Config, launch: Launch, *, options: Options, claimed: Claim, ready: Callable[[Running], None]
+) -> None:
+    _turn_down_logging(config.log_level)
+    master: Master = WebMaster(options) if launch.web else DumpMaster(options)
+    # Options of mitmproxy's own addons exist from here on. Requests are not printed: their URLs may carry keys.
+    options.update(**{"connection_strategy": "lazy", "termlog_verbosity": _LEVELS[config.log_level]})
+    options.update_known(flow_detail=0, web_open_browser=False)
+    _apply(options, launch.settings)
+    try:
+        _add_first(master, Isartor(config))
+        options.update(scripts=list(launch.scripts))
+    except exceptions.OptionsError as error:
+        raise ConfigError(f"{error}.") from None
+    master.addons.add(_Announcer(master, claimed, ready, token=config.token))
+    _stop_on_signals(master)
+    await master.run()
+
+
+def _turn_down_logging(level: str) -> None:
+    logging.getLogger().setLevel(logging.DEBUG)  # mitmproxy's own handlers choose what is shown
+    if level != "debug":
+        for name in _QUIET:
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _add_first(master: Master, addon: Isartor) -> None:
+    """Add our addon where `-s` would put it, so that both ways of starting give the same order of addons."""
+    master.addons.add(addon)
+    chain = master.addons.chain
+    chain.remove(addon)
+    chain.insert(chain.index(master.addons.get("scriptloader")), addon)
+
+
+def _stop_on_signals(master: Master) -> None:
+    loop = asyncio.get_running_loop()
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if (number := getattr(signal, name, None)) is None:
+            continue
+        try:
+            loop.add_signal_handler(number, master.shutdown)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: master.shutdown())
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+
+class _Announcer:
+    """Says that the proxy is up, once it is."""
+
+    def __init__(self, master: Master, claimed: Claim, ready: Callable[[Running], None], *, token: str) -> None:
+        self._master = master
+        self._claimed = claimed
+        self._ready = ready
+        self._token = token
+
+    def running(self) -> None:
+        """All listeners are open."""
+        if unknown := sorted(self._master.options.deferred):
+            logger.warning("mitmproxy knows no option %s", ", ".join(unknown))
+        running = self._describe()
+        self._claimed.tell(running)
+        with contextlib.suppress(OSError):  # nobody reads what is printed
+            self._ready(running)
+
+    def _describe(self) -> Running:
+        server = self._master.addons.get("proxyserver")
+        assert isinstance(server, Proxyserver)
+        listeners: list[Listener] = []
+        proxy = ""
+        for instance in server.servers:
+            for host, port, *_ in instance.listen_addrs:
+                listeners.append(Listener(instance.mode.full_spec, host, port))
+                if not proxy and isinstance(instance.mode, _PROXIES):
+                    proxy = address(_reachable(host), port)
+        return Running(
+            pid=os.getpid(),
+            started=time.time(),
+            version=__version__,
+            listeners=tuple(listeners),
+            proxy=proxy,
+            token=self._token,
+            web=self._master.web_url if isinstance(self._master, WebMaster) else "",
+        )
+
+
+def _reachable(host: str) -> str:
+    """The address by which this machine reaches a listener on `host`."""
+    return {"0.0.0.0": DEFAULT_HOST, "::": "::1", "": DEFAULT_HOST}.get(host, host)  # noqa: S104 - nothing is bound here
+
+
+def address(host: str, port: int) -> str:
+    """`host:port` as URLs write it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
