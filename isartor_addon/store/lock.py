@@ -20,20 +20,24 @@ if sys.platform == "win32":
     _FAR = 1 << 30
     """Windows locks byte ranges, and others cannot read a locked one: a byte far behind the content is locked."""
 
-    def _try_lock(fd: int) -> None:
+    def try_lock(fd: int) -> None:
+        """Hold the open file `fd`, or raise OSError at once if somebody else does."""
         os.lseek(fd, _FAR, os.SEEK_SET)
         msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
 
-    def _unlock(fd: int) -> None:
+    def unlock(fd: int) -> None:
+        """Let go of it."""
         os.lseek(fd, _FAR, os.SEEK_SET)
         msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)
 else:
     import fcntl
 
-    def _try_lock(fd: int) -> None:
+    def try_lock(fd: int) -> None:
+        """Hold the open file `fd`, or raise OSError at once if somebody else does."""
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-    def _unlock(fd: int) -> None:
+    def unlock(fd: int) -> None:
+        """Let go of it."""
         fcntl.flock(fd, fcntl.LOCK_UN)
 
 
@@ -54,12 +58,12 @@ def locked(path: Path) -> Iterator[int]:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600)
         try:
             _wait(fd, path, until)
-            if not _is_at(fd, path):
+            if not is_at(fd, path):
                 continue
             try:
                 yield fd
             finally:
-                _unlock(fd)
+                unlock(fd)
             return
         finally:
             os.close(fd)
@@ -68,14 +72,15 @@ def locked(path: Path) -> Iterator[int]:
 def _wait(fd: int, path: Path, until: float) -> None:
     while True:
         try:
-            return _try_lock(fd)
+            return try_lock(fd)
         except OSError as error:
             if time.monotonic() >= until:
                 raise StoreError(f"{path} is held by another process") from error
             time.sleep(_PAUSE_S)
 
 
-def _is_at(fd: int, path: Path) -> bool:
+def is_at(fd: int, path: Path) -> bool:
+    """Whether the open file `fd` is the one that stands under `path` now."""
     try:
         return os.path.samestat(os.fstat(fd), os.stat(path))
     except FileNotFoundError:

@@ -17,9 +17,7 @@ from typing import Any, Self
 
 from isartor_addon.config.places import private_directory
 from isartor_addon.core.errors import IsartorError
-from isartor_addon.store.lock import _is_at as is_at
-from isartor_addon.store.lock import _try_lock as try_lock
-from isartor_addon.store.lock import _unlock as unlock
+from isartor_addon.store.lock import is_at, try_lock, unlock
 
 _PATIENCE_S = 1.0
 """How long a new proxy waits for somebody who is only looking whether the file is held."""
