@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,3 +83,55 @@ def test_a_client_accepts_what_the_constraints_allow_and_nothing_else(world: Wor
     before = origin.requests
     said = PROBES[client](case.host, origin.port, root)
     assert (case.accepted, said) == (origin.requests > before, said)
+
+
+@pytest.fixture
+def mitmdump(tmp_path: Path) -> Iterator[tuple[int, Path]]:
+    """A real mitmdump with our `confdir`, which answers every host by itself; gives its port and the root's file."""
+    authority = ensure_authority(tmp_path / "ca", domains())
+    (tmp_path / "answers").mkdir()
+    (tmp_path / "answers" / "index.html").write_text("from mitmproxy")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = {"confdir": tmp_path / "ca", "connection_strategy": "lazy", "upstream_cert": "false"}
+    process = subprocess.Popen(
+        [
+            *(Path(sys.executable).parent / "mitmdump", "-q", "--listen-host", "127.0.0.1", "--listen-port", str(port)),
+            *(part for name, value in options.items() for part in ("--set", f"{name}={value}")),
+            *("--map-local", f"|.|{tmp_path / 'answers'}"),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _wait_for(port)
+        yield port, authority.certificate
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _wait_for(port: int) -> None:
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    pytest.fail("mitmdump did not come up")
+
+
+def _ask(url: str, *, port: int, root: Path) -> str:
+    command = ["curl", "-sS", "-m", "20", "--noproxy", "", "-x", f"http://127.0.0.1:{port}", "--cacert", str(root), url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr.partition("\n")[0]
+
+
+def test_mitmproxy_signs_with_it(mitmdump: tuple[int, Path]) -> None:
+    """What mitmproxy makes with our authority is accepted for providers, and refused for another host or an address."""
+    port, root = mitmdump
+    assert "from mitmproxy" == _ask("https://api.anthropic.com/index.html", port=port, root=root)
+    assert "from mitmproxy" == _ask("https://mine.openai.azure.com/index.html", port=port, root=root)
+    assert "permitted subtree violation" in _ask("https://example.com/index.html", port=port, root=root)
+    assert "excluded subtree violation" in _ask("https://127.0.0.9/index.html", port=port, root=root)
