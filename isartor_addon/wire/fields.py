@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -85,7 +86,12 @@ def count(value: Json) -> int | None:
 
 def arguments_text(value: Json) -> str:
     """Tool arguments as JSON text: text stays as it is, anything else becomes compact JSON."""
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    if isinstance(value, str):
+        return value
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:  # it writes less deep (254) than it reads (1024)
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def arguments_object(text: str) -> dict[str, Json]:

@@ -76,13 +76,7 @@ class OpenAIChat(base.Wire):
         if mode == "json":
             whole = openai_chat_reply.whole_object(base.loads_reply(content))
             return openai_chat_reply.unkept(said.objects(whole.get("choices"), "choices"))
-        decoder = self.decoder(mode)
-        try:
-            decoder.feed(content)
-            decoder.close()
-        except Untranslatable:  # said by `close`, of complete streams only
-            return "the model stopped with a refusal" if decoder.refused else ""
-        return "the reply cannot be checked"
+        return openai_chat_stream.unkept(self.decoder(mode), content)
 
     def error(self, status: int, code: str, message: str) -> bytes:
         """An error body."""

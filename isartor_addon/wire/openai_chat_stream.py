@@ -229,6 +229,21 @@ class Decoder:
         return self._refused or "content_filter" in self.finishes.values()
 
 
+def unkept(decoder: Decoder, content: bytes) -> str:
+    """
+    Why a stream that no Reply can say is not worth keeping; else empty.
+
+    Raises:
+        BadReply: it is not complete.
+    """
+    decoder.feed(content)
+    try:
+        decoder.close()
+    except Untranslatable:
+        return "the model stopped with a refusal" if decoder.refused else ""
+    return "the reply cannot be checked"
+
+
 def _later(held: str, said_now: str) -> str | None:
     """An id or name with what a later piece says of it; None where they contradict each other."""
     if held and said_now and held != said_now:
