@@ -137,6 +137,15 @@ class AnswerStore:
         if done is not None:
             await asyncio.wrap_future(done)
 
+    def settle(self) -> None:
+        """
+        Wait, in this thread, until everything put is on disk.
+
+        Raises:
+            StoreError: the disk cannot be used now.
+        """
+        self._demand(lambda rooms: True)
+
     def close(self) -> None:
         """Finish what is being written and let go of files and threads."""
         if self._closed:
@@ -197,10 +206,8 @@ class AnswerStore:
             self._epoch.note(keys)
             return keys
 
-        keys = self._ask(work)
-        self._forget(keys or ())
-        if keys is None:
-            raise StoreError(f"the cache on disk is off: {self._switch.reason or 'closed or busy'}")
+        keys = self._demand(work)
+        self._forget(keys)
         self.imported = self._marker.exists()
         return len(keys)
 
@@ -221,9 +228,7 @@ class AnswerStore:
                     return [moved]
             return []
 
-        moved = self._ask(work)
-        if moved is None:
-            raise StoreError(f"the cache on disk is off: {self._switch.reason or 'closed or busy'}")
+        moved = self._demand(work)
         self._forget(entry.key for entry in moved)
         return moved[0] if moved else None
 
@@ -269,6 +274,12 @@ class AnswerStore:
             return done.result(PATIENCE_S) if done is not None else None
         except TimeoutError:
             return None
+
+    def _demand[T](self, work: Callable[[Rooms], T | None]) -> T:
+        result = self._ask(work)
+        if result is None:
+            raise StoreError(f"the cache on disk is off: {self._switch.reason or 'closed or busy'}")
+        return result
 
     def _fetch(self, rooms: Rooms, key: str) -> Entry | None:
         try:

@@ -1,0 +1,311 @@
+"""What happened lately: one short record an exchange, for `isartor explain` and `isartor status`.
+
+Nothing of what was said is in it: no prompt, no header, only names, outcomes and digests. It is written by a thread of
+its own, several records at a time; when that cannot keep up, records are lost and counted, and nobody waits.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import zlib
+from collections import deque
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import orjson
+
+from isartor_addon.core.exchange import Exchange, Step
+from isartor_addon.core.identity import differences, fingerprint
+from isartor_addon.core.redact import redact
+
+KEPT = 2000
+"""Exchanges that are remembered."""
+GATHER_S = 0.25
+"""Records are gathered for so long before they are written."""
+MOST_WAITING = 500
+MOST_WAITING_BYTES = 32 << 20
+LARGEST_PRINTED = 4 << 20
+"""Canonical requests of more bytes get no fingerprint: it would take the interpreter from others for too long."""
+
+_LONGEST_NAME = 200
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS exchanges (
+    id INTEGER PRIMARY KEY, flow TEXT NOT NULL, key TEXT NOT NULL, content TEXT NOT NULL, data BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS by_flow ON exchanges (flow);
+CREATE INDEX IF NOT EXISTS by_key ON exchanges (key);
+CREATE TABLE IF NOT EXISTS prints (content TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One exchange, as far as it is remembered."""
+
+    time: float
+    """When it began; Unix time, seconds."""
+    flow: str
+    key: str
+    content: str
+    """The key without the caller."""
+    caller: str
+    client: str
+    host: str
+    wire: str
+    model: str
+    mode: str
+    layer: str
+    """Who answered: `l1a`; `l3` is the provider."""
+    deflected: bool
+    status: int
+    """HTTP status of the answer, 0 where there was none."""
+    trail: tuple[Step, ...]
+
+    @property
+    def short(self) -> str:
+        """The key as people see it."""
+        return self.key[:16]
+
+
+class Journal:
+    """The records of all processes that use one directory. Never raises for faults of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        """
+        Args:
+            directory: made (0700) when there is something to write.
+        """
+        self.path = directory / "journal.db"
+        self.lost = 0
+        """Records that could not be written."""
+        self._waiting: deque[tuple[Record, bytes]] = deque()
+        self._waiting_bytes = 0
+        self._changed = threading.Condition()
+        self._busy = False
+        self._hurry = False
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def record(self, exchange: Exchange, *, layer: str, status: int = 0) -> None:
+        """
+        Remember `exchange`; a few microseconds.
+
+        Args:
+            exchange: it has come to its end.
+            layer: who answered: `l3` is the provider, empty is nobody.
+            status: HTTP status of the answer.
+        """
+        canonical = exchange.identity.canonical
+        if len(canonical) > LARGEST_PRINTED:
+            canonical = b""
+        record = _record(exchange, layer, status)
+        with self._changed:
+            if self._closed or len(self._waiting) >= MOST_WAITING or self._waiting_bytes > MOST_WAITING_BYTES:
+                self.lost += 1
+                return
+            self._waiting.append((record, canonical))
+            self._waiting_bytes += len(canonical)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="isartor-journal", daemon=True)
+                self._thread.start()
+            elif not self._busy:
+                self._changed.notify_all()
+
+    def flush(self, timeout_s: float = 5.0) -> bool:
+        """Wait until what was recorded is written or lost; whether that came in time."""
+        with self._changed:
+            self._hurry = True
+            self._changed.notify_all()
+            return self._changed.wait_for(lambda: not self._waiting and not self._busy, timeout_s)
+
+    def close(self) -> None:
+        """Write what waits, and end."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(5.0)
+
+    # Reading.
+
+    def recent(self, count: int = 20) -> list[Record]:
+        """The last records, newest first."""
+        return self._select("ORDER BY id DESC LIMIT ?", (count,))
+
+    def find(self, flow_or_key: str) -> Record | None:
+        """The newest record of a flow, by its id, or of a key, by its beginning."""
+        found = self._select(
+            "WHERE flow = ?1 OR (key >= ?1 AND key < ?1 || 'g') ORDER BY id DESC LIMIT 1", (flow_or_key,)
+        )
+        return found[0] if found else None
+
+    def fingerprint(self, record: Record) -> Mapping[str, str]:
+        """Digests of the request by path; see `core.identity.fingerprint`. Empty where none is kept."""
+        return self._prints((record.content,)).get(record.content, {})
+
+    def nearest(
+        self,
+        prints: Mapping[str, str],
+        *,
+        but: str = "",
+        wire: str = "",
+        host: str = "",
+        model: str = "",
+        caller: str = "",
+    ) -> tuple[Record, list[str]] | None:
+        """
+        The record whose request differs from another in the fewest places; of several the newest.
+
+        Args:
+            prints: the other's fingerprint.
+            but: a key whose own records do not count.
+            wire: only records of this wire; likewise the others.
+            host: only of this provider.
+            model: only of this model.
+            caller: only of this caller.
+
+        Returns:
+            The record, and the paths at which it differs.
+        """
+        wanted = {"wire": wire, "host": host, "model": model, "caller": caller}
+        records = [
+            record
+            for record in self.recent(KEPT)
+            if record.key != but and all(not value or getattr(record, name) == value for name, value in wanted.items())
+        ]
+        all_prints = self._prints(tuple({record.content for record in records}))
+        best: tuple[Record, list[str]] | None = None
+        for record in records:
+            found = differences(prints, all_prints[record.content]) if record.content in all_prints else None
+            if found is not None and (best is None or len(found) < len(best[1])):
+                best = (record, found)
+        return best
+
+    def _select(self, clause: str, values: tuple[object, ...]) -> list[Record]:
+        self.flush(1.0)
+        with suppress(sqlite3.Error, OSError, ValueError, TypeError), closing(self._open_to_read()) as connection:
+            rows = connection.execute(f"SELECT data FROM exchanges {clause}", values).fetchall()  # noqa: S608
+            return [_load(data) for (data,) in rows]
+        return []
+
+    def _prints(self, contents: tuple[str, ...]) -> dict[str, Mapping[str, str]]:
+        found: dict[str, Mapping[str, str]] = {}
+        with suppress(sqlite3.Error, OSError, ValueError, zlib.error), closing(self._open_to_read()) as connection:
+            for content in contents:
+                row = connection.execute("SELECT data FROM prints WHERE content = ?", (content,)).fetchone()
+                if row is not None:
+                    found[content] = orjson.loads(zlib.decompress(row[0]))
+        return found
+
+    def _open_to_read(self) -> sqlite3.Connection:
+        return sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=1.0)
+
+    # Writing.
+
+    def _run(self) -> None:
+        with self._changed:
+            while True:
+                self._changed.wait_for(lambda: self._waiting or self._closed)
+                self._changed.wait_for(lambda: self._hurry or self._closed, GATHER_S)
+                batch, self._busy = list(self._waiting), True
+                self._waiting.clear()
+                self._waiting_bytes = 0
+                self._changed.release()
+                try:
+                    written = self._write(batch)
+                finally:
+                    self._changed.acquire()
+                self._busy = self._hurry = False
+                self.lost += 0 if written else len(batch)
+                self._changed.notify_all()
+                if self._closed and not self._waiting:
+                    return
+
+    def _write(self, batch: list[tuple[Record, bytes]]) -> bool:
+        for again in (True, False):
+            try:
+                with closing(self._open_to_write()) as connection, connection:
+                    self._insert(connection, batch)
+                return True
+            except (sqlite3.Error, OSError) as error:
+                if not again or not _corrupt(error):
+                    return False
+                # What it holds can be lost: begin anew.
+                with suppress(OSError):
+                    for suffix in ("", "-wal", "-shm"):
+                        Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+        return False
+
+    def _open_to_write(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        self.path.chmod(0o600)
+        connection = sqlite3.connect(self.path, timeout=2.0)
+        try:
+            connection.execute("PRAGMA journal_mode = wal")
+            connection.execute("PRAGMA synchronous = off")
+            connection.executescript(_SCHEMA)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _insert(self, connection: sqlite3.Connection, batch: list[tuple[Record, bytes]]) -> None:
+        connection.executemany(
+            "INSERT INTO exchanges (flow, key, content, data) VALUES (?, ?, ?, ?)",
+            [(record.flow, record.key, record.content, _dump(record)) for record, _ in batch],
+        )
+        for record, canonical in batch:
+            known = "SELECT 1 FROM prints WHERE content = ?"
+            if canonical and connection.execute(known, (record.content,)).fetchone() is None:
+                data = zlib.compress(orjson.dumps(_fingerprint(canonical)), 1)
+                connection.execute("INSERT OR IGNORE INTO prints VALUES (?, ?)", (record.content, data))
+        (last,) = connection.execute("SELECT max(id) FROM exchanges").fetchone()
+        if connection.execute("DELETE FROM exchanges WHERE id <= ?", (last - KEPT,)).rowcount:
+            connection.execute("DELETE FROM prints WHERE content NOT IN (SELECT content FROM exchanges)")
+
+
+def _record(exchange: Exchange, layer: str, status: int) -> Record:
+    return Record(
+        time=exchange.started,
+        flow=exchange.id,
+        key=exchange.identity.key,
+        content=exchange.identity.content,
+        caller=exchange.caller,
+        client=exchange.client.name,
+        host=exchange.request.host[:_LONGEST_NAME],
+        wire=exchange.route.wire.name,
+        model=exchange.model[:_LONGEST_NAME],
+        mode=exchange.mode,
+        layer=layer,
+        deflected=layer not in ("", "l3"),
+        status=status,
+        trail=tuple(exchange.trail),
+    )
+
+
+def _dump(record: Record) -> bytes:
+    data = asdict(record)
+    data["model"] = redact(record.model)
+    for step in data["trail"]:
+        step["note"] = redact(step["note"])
+    return orjson.dumps(data)
+
+
+def _load(data: bytes) -> Record:
+    fields = orjson.loads(data)
+    return Record(**{**fields, "trail": tuple(Step(**step) for step in fields["trail"])})
+
+
+def _fingerprint(canonical: bytes) -> Mapping[str, str]:
+    with suppress(ValueError, RecursionError):
+        return fingerprint(canonical)
+    return {}
+
+
+def _corrupt(error: Exception) -> bool:
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)

@@ -1,0 +1,302 @@
+"""A cassette: recordings in one file that people can read, commit and share, in place of the store."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+from isartor_addon.core.errors import ConfigError, StoreError
+from isartor_addon.core.identity import ANYONE, key_for
+from isartor_addon.core.recording import Entry
+from isartor_addon.core.redact import redact
+from isartor_addon.layers.ports import Clock
+from isartor_addon.store.cassette_line import HEADER, check_header, read_line, write_line
+from isartor_addon.store.lock import locked
+
+Mode = Literal["record", "replay"]
+
+log = logging.getLogger(__name__)
+
+
+def read_cassette(file: Path) -> dict[str, Entry]:
+    """
+    Read a whole cassette: key to entry; of several with one key the last. A torn last line is left out, with a warning.
+
+    Raises:
+        ConfigError: the file is missing, damaged or something else; the sentence names file and line.
+    """
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cassette: {file} cannot be read: {error.strerror}") from error
+    return _parse(file, data)
+
+
+def _parse(file: Path, data: bytes) -> dict[str, Entry]:
+    lines = data.split(b"\n")
+    entries: dict[str, Entry] = {}
+    for number, line in enumerate(lines, 1):
+        try:
+            if number == 1:
+                check_header(line)
+            elif line.strip():
+                entry = read_line(line)
+                entries.pop(entry.key, None)
+                entries[entry.key] = entry
+        except ValueError as error:
+            if 1 < number == len(lines):
+                log.warning("the cassette %s ends within a recording; that one is left out", file)
+                break
+            raise ConfigError(f"cassette: {file}:{number}: {error}") from error
+    return entries
+
+
+class Cassette:
+    """Answers and Shelf over one file. What is recorded belongs to nobody: it is found under `ANYONE`."""
+
+    imported = True
+
+    def __init__(self, file: Path, *, mode: Mode, clock: Clock) -> None:
+        """
+        Args:
+            file: `record` makes it if it is missing.
+            mode: `record` adds to it, `replay` only reads.
+            clock: time.
+
+        Raises:
+            ConfigError: the file cannot be used; the sentence names file and line.
+        """
+        self._file = file
+        self._mode = mode
+        self._clock = clock
+        self._failed = False
+        self._counts = {"hits": 0, "misses": 0, "stored": 0}
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="isartor-cassette")
+        if mode == "record":
+            self._begin()
+        self._entries = read_cassette(file)
+
+    def _begin(self) -> None:
+        try:
+            with locked(self._file) as fd:
+                if os.fstat(fd).st_size == 0:
+                    os.write(fd, HEADER)
+        except (OSError, StoreError) as error:
+            raise ConfigError(f"cassette: {self._file} cannot be written: {error}") from error
+
+    def peek(self, key: str) -> Entry | None:
+        """The recording, if there is one."""
+        entry = self._entries.get(key)
+        if entry is not None:
+            self._counts["hits"] += 1
+        return entry
+
+    async def get(self, key: str) -> Entry | None:
+        """The recording, if there is one."""
+        entry = self.peek(key)
+        if entry is None:
+            self._counts["misses"] += 1
+        return entry
+
+    def put(self, entry: Entry) -> None:
+        """Record, in place of an earlier one; nothing in mode `replay`."""
+        if self._mode == "replay":
+            return
+        mine = as_nobodys(entry)
+        self._entries[mine.key] = mine
+        self._counts["stored"] += 1
+        with suppress(RuntimeError):
+            self._pool.submit(self._append, mine)
+
+    async def flush(self) -> None:
+        """Wait until everything put is in the file or has been given up."""
+        with suppress(RuntimeError):
+            await asyncio.wrap_future(self._pool.submit(lambda: None))
+
+    def close(self) -> None:
+        """Finish what is being written and have it on the disk."""
+        if self._mode == "record":
+            with suppress(RuntimeError):
+                self._pool.submit(self._sync)
+        self._pool.shutdown(wait=True)
+
+    def entries(self) -> Iterator[Entry]:
+        """All recordings, newest first."""
+        return iter(sorted(self._entries.values(), key=lambda entry: entry.created, reverse=True))
+
+    def find(self, key: str) -> Entry | None:
+        """The newest recording whose key begins with `key`."""
+        return next((entry for entry in self.entries() if entry.key.startswith(key)), None)
+
+    def remove(self, *, model: str = "", host: str = "", older_than_s: float | None = None, key: str = "") -> int:
+        """
+        Remove what matches everything that is given.
+
+        Raises:
+            StoreError: the cassette is being replayed, or cannot be written now.
+        """
+        if self._mode == "replay":
+            raise StoreError("a cassette that is replayed is not changed")
+        before = None if older_than_s is None else self._clock.time() - older_than_s
+
+        def goes(entry: Entry) -> bool:
+            return (
+                entry.key.startswith(key)
+                and fits(entry, model=model, host=host)
+                and (before is None or entry.created < before)
+            )
+
+        try:
+            removed = self._pool.submit(self._rewrite, goes).result()
+        except (OSError, RuntimeError) as error:
+            raise StoreError(f"the cassette {self._file} cannot be written: {error}") from error
+        return removed
+
+    def pin(self, key: str, *, pinned: bool = True) -> Entry | None:
+        """
+        The recording found under `key`: in a cassette everything is pinned.
+
+        Raises:
+            StoreError: it was to be unpinned.
+        """
+        if not pinned:
+            raise StoreError("recordings of a cassette do not expire; remove it instead")
+        return self.find(key)
+
+    def stats(self) -> Mapping[str, Any]:
+        """Recordings, bytes of the file, hits and misses of this process, state."""
+        size = self._file.stat().st_size if self._file.exists() else 0
+        reason = "the cassette cannot be written" if self._failed else ""
+        count = len(self._entries)
+        return {
+            "entries": count,
+            "pinned": count,
+            "bytes": size,
+            "limit": 0,
+            "state": "off" if reason else "on",
+            "reason": reason,
+            "cassette": str(self._file),
+            "mode": self._mode,
+            **self._counts,
+        }
+
+    # In the thread.
+
+    def _append(self, entry: Entry) -> None:
+        try:
+            with locked(self._file) as fd:
+                append(fd, write_line(entry))
+        except (OSError, StoreError) as error:
+            if not self._failed:
+                log.warning("the cassette %s cannot be written: %s; what is recorded now is lost", self._file, error)
+            self._failed = True
+
+    def _rewrite(self, goes: Callable[[Entry], bool]) -> int:
+        with locked(self._file):
+            there = read_cassette(self._file)
+            kept = {key: entry for key, entry in there.items() if not goes(entry)}
+            write_whole(self._file, kept.values())
+        self._entries = kept
+        return len(there) - len(kept)
+
+    def _sync(self) -> None:
+        with suppress(OSError, StoreError), locked(self._file) as fd:
+            os.fsync(fd)
+
+
+def as_nobodys(entry: Entry) -> Entry:
+    """`entry` as it may be shown: filed under nobody, response headers that carry a credential left out."""
+    headers = tuple(
+        (name, value)
+        for name, value in entry.recording.headers
+        if (line := f"{name}: {value}") == redact(line) and value == redact(value)
+    )
+    return replace(
+        entry,
+        key=key_for(ANYONE, entry.content),
+        caller=ANYONE,
+        recording=replace(entry.recording, headers=headers),
+        expires=math.inf,
+        pinned=True,
+    )
+
+
+def fits(entry: Entry, *, model: str, host: str) -> bool:
+    """Whether an entry's model and host match the patterns that are given."""
+    return (not model or fnmatchcase(entry.model.lower(), model.lower())) and (
+        not host or fnmatchcase(entry.host.lower(), host.lower())
+    )
+
+
+def append(fd: int, line: bytes) -> None:
+    """
+    Add `line` to a file that is held alone: whole or not at all. A torn last line is cut off first.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    end, tail = _last_line(fd)
+    if tail and _whole(tail):
+        line, end = b"\n" + line, end + len(tail)
+    os.ftruncate(fd, end)
+    try:
+        view = memoryview(line)
+        while view:
+            view = view[os.write(fd, view) :]
+    except OSError:
+        os.ftruncate(fd, end)
+        raise
+
+
+def _last_line(fd: int) -> tuple[int, bytes]:
+    """Where the last line's end is, and what stands behind it."""
+    begin, tail = os.fstat(fd).st_size, b""
+    while begin and b"\n" not in tail:
+        step = min(begin, 64 << 10)
+        begin -= step
+        os.lseek(fd, begin, os.SEEK_SET)
+        tail = os.read(fd, step) + tail
+    end = tail.rfind(b"\n") + 1
+    return begin + end, tail[end:]
+
+
+def _whole(line: bytes) -> bool:
+    try:
+        return isinstance(orjson.loads(line), dict)
+    except orjson.JSONDecodeError:
+        return False
+
+
+def write_whole(file: Path, entries: Iterable[Entry]) -> int:
+    """
+    Write a cassette, mode 0600, in place of what is there; give the number of recordings.
+
+    Raises:
+        OSError: it cannot be written; what was there still is.
+    """
+    fresh = file.with_name(f".{file.name}.{os.getpid()}")
+    count = 0
+    try:
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+            out.write(HEADER)
+            for entry in entries:
+                out.write(write_line(entry))
+                count += 1
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(fresh, file)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
+    return count
