@@ -53,7 +53,7 @@ class Shelf(Protocol):
         """The entry whose key begins with `key` (at least 6 hex digits), newest first."""
 
     def remove(self, *, model: str = "", host: str = "", older_than_s: float | None = None, key: str = "") -> int:
-        """Remove what matches all that is given (nothing given: all but what is pinned); give the number."""
+        """Remove what matches all that is given, what is pinned only if `key` names it; give the number."""
 
     def pin(self, key: str, *, pinned: bool = True) -> Entry | None:
         """Pin or unpin the entry found under `key`."""

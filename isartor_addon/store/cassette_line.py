@@ -2,8 +2,8 @@
 
     {"isartor_cassette": 1, "by": "isartor-addon"}
     {"content": "<64 hex digits>", "wire": "openai", "operation": "generate", "mode": "sse", "status": 200,
-     "model": ..., "host": ..., "client": ..., "created": ..., "headers": [[name, value], ...], "run_ids": {name: value},
-     "fingerprint": {path: digest}, "chunks": ["text", {"base64": "..."}]}
+     "model": ..., "host": ..., "client": ..., "created": ..., "headers": [[name, value], ...],
+     "run_ids": {name: value}, "fingerprint": {path: digest}, "chunks": ["text", {"base64": "..."}]}
 
 Bodies are verbatim, piece by piece; callers are not in it, and no response header that carries a credential.
 """
