@@ -98,7 +98,7 @@ def mitmdump(tmp_path: Path) -> Iterator[tuple[int, Path]]:
         [
             *(Path(sys.executable).parent / "mitmdump", "-q", "--listen-host", "127.0.0.1", "--listen-port", str(port)),
             *(part for name, value in options.items() for part in ("--set", f"{name}={value}")),
-            *("--map-local", f"|.|{tmp_path / 'answers'}"),
+            *("--map-local", f"|https://[^/]+/|{tmp_path / 'answers'}"),
         ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
