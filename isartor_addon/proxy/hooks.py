@@ -40,13 +40,16 @@ STREAM_UPLOADS = 1024 * 1024
 class Isartor:
     """The prompt firewall as a mitmproxy addon."""
 
+    house: assemble.House
+    """What serves requests; set by `configure`. Not a property: mitmproxy reads every attribute of an addon before that."""
+
     def __init__(self, config: Config | None = None) -> None:
         """
         Args:
             config: the settings; None: from the config file, the environment and mitmproxy's options.
         """
         self._given = config
-        self._house: assemble.House | None = None
+        self._open = False
         self._tasks = Tasks()
         self._relay = Relay(self._tasks)
         self._sockets = Sockets(lambda: self.house, self._tasks)
@@ -62,12 +65,12 @@ class Isartor:
 
     def configure(self, updated: set[str]) -> None:
         """Build the house, and build it anew when a setting changes."""
-        if self._house is not None and not any(name.startswith("isartor_") for name in updated):
+        if self._open and not any(name.startswith("isartor_") for name in updated):
             return
         house = assemble.build(self._given or options.read())
-        if self._house is not None:
-            self._house.close()
-        self._house = house
+        if self._open:
+            self.house.close()
+        self.house, self._open = house, True
         self._door = Door(house.config.door)
 
     def running(self) -> None:
@@ -79,15 +82,9 @@ class Isartor:
         """Finish what is being written."""
         self._relay.close()
         self._tasks.cancel()
-        if self._house is not None:
-            self._house.close()
-            self._house = None
-
-    @property
-    def house(self) -> assemble.House:
-        """What serves requests."""
-        assert self._house is not None, "configure comes first"
-        return self._house
+        if self._open:
+            self.house.close()
+            self._open = False
 
     # --- connections --------------------------------------------------------------------------------------------------
 
@@ -104,7 +101,7 @@ class Isartor:
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         """While a cassette is replayed nothing leaves this machine."""
-        if self._replaying and not self._relay.is_own(data.server.address):
+        if self._replays() and not self._relay.is_own(data.server.address):
             data.server.error = "isartor replays a cassette: no connection leaves this machine"
 
     def client_disconnected(self, client: connection.Client) -> None:
@@ -222,7 +219,7 @@ class Isartor:
     def _pass_unread(self, flow: http.HTTPFlow, route: Route, error: Exception) -> None:
         """A request that we cannot read goes on as it came; the provider says what is wrong with it."""
         logger.debug("a request passes unread: %s", type(error).__name__)
-        if self._replaying:
+        if self._replays():
             self._refuse(flow, route, NotRecorded(f"isartor: {error} (the cassette is being replayed)"))
             return
         convert.strip_control(
@@ -348,8 +345,7 @@ class Isartor:
 
     # --- common -------------------------------------------------------------------------------------------------------
 
-    @property
-    def _replaying(self) -> bool:
+    def _replays(self) -> bool:
         return self.house.replaying
 
     def _is_ours(self, flow: http.HTTPFlow) -> bool:
