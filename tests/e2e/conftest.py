@@ -25,8 +25,9 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
 
 @pytest.fixture(scope="session")
 def proxy(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    """The proxy with nothing set."""
-    with Proxy(tmp_path_factory.mktemp("proxy"), provider) as running:
+    """The proxy with nothing set but where Ollama is."""
+    options = {"isartor_hosts": "ollama.test", "isartor_door_ollama": "http://ollama.test:11434"}
+    with Proxy(tmp_path_factory.mktemp("proxy"), provider, Setup(options=options)) as running:
         yield running
 
 

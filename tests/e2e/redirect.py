@@ -26,7 +26,7 @@ class Redirect:
 
     def running(self) -> None:
         logging.getLogger("asyncio").setLevel(logging.WARNING)
-        servers = ctx.master.addons.get("proxyserver")  # type: ignore[no-untyped-call]
+        servers = ctx.master.addons.get("proxyserver")
         assert isinstance(servers, Proxyserver)
         ports = {server.mode.full_spec: server.listen_addrs[0][1] for server in servers.servers}
         ready = Path(ctx.options.fake_ready)

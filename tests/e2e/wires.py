@@ -35,17 +35,17 @@ class Ask:
         """Where to ask."""
         return self.streamed if stream else self.whole
 
-    def send(self, client: httpx.Client, prompt: str, *, stream: bool = False, **headers: str) -> httpx.Response:
+    def send(
+        self, client: httpx.Client, prompt: str, *, stream: bool = False, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
         """Ask."""
-        return self.post(client, self.body(prompt, stream), stream=stream, **headers)
+        return self.post(client, self.body(prompt, stream), stream=stream, headers=headers)
 
-    def post(self, client: httpx.Client, body: Json, *, stream: bool = False, **headers: str) -> httpx.Response:
+    def post(
+        self, client: httpx.Client, body: Json, *, stream: bool = False, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
         """Ask with a body of one's own."""
-        return client.post(self.url(stream=stream), json=body, headers=self.with_headers(**headers))
-
-    def with_headers(self, **headers: str) -> dict[str, str]:
-        """The wire's headers and further ones (`_` stands for `-`)."""
-        return {**self.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        return client.post(self.url(stream=stream), json=body, headers={**self.headers, **(headers or {})})
 
     def read(self, response: httpx.Response) -> str:
         """The words of a reply."""

@@ -49,8 +49,10 @@ def _models(asked: Asked) -> Said:
             {"type": "model", "id": n, "display_name": n, "created_at": "2025-06-01T00:00:00Z"} for n in _CLAUDE_MODELS
         ]
         return whole({"data": data, "has_more": False, "first_id": _CLAUDE_MODELS[0], "last_id": _CLAUDE_MODELS[-1]})
-    data = [{"id": name, "object": "model", "created": EPOCH, "owned_by": "fake"} for name in _OPENAI_MODELS]
-    return whole({"object": "list", "data": data, "models": []})
+    listed: list[Json] = [
+        {"id": name, "object": "model", "created": EPOCH, "owned_by": "fake"} for name in _OPENAI_MODELS
+    ]
+    return whole({"object": "list", "data": listed, "models": []})
 
 
 def _copilot_model(name: str, vendor: str, endpoints: tuple[str, ...]) -> Json:

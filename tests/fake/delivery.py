@@ -10,7 +10,7 @@ import brotli  # type: ignore[import-untyped]
 import zstandard
 from aiohttp import web
 
-from tests.fake.plan import Call, Plan, Said
+from tests.fake.plan import END, Call, Plan, Said
 
 type Notify = Callable[[], None]
 
@@ -40,9 +40,10 @@ async def deliver(request: web.Request, said: Said, plan: Plan, call: Call, noti
         room = None if room is None else room - len(piece)
         await response.write(piece)
         call.sent = index + 1
+        call.sent_bytes += len(piece)
         notify()
-    await wait(plan, len(sent), notify)
-    if plan.cut == len(sent):
+    await wait(plan, END, notify)
+    if plan.cut == END:
         raise _closed(request, call)
     await response.write_eof()
     return response

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 type Json = Any
+END = -1
+"""As an index: after the last piece, before the end of the body."""
+
 type Encoding = Literal["", "gzip", "br", "zstd", "deflate"]
 
 
@@ -95,6 +98,8 @@ class Call:
     """Whether the model answered."""
     sent: int = 0
     """Pieces sent."""
+    sent_bytes: int = 0
+    """Bytes of the body sent."""
     ended: Literal["", "complete", "cut", "left"] = ""
     """How it ended: as it should, by plan, or because the other side left."""
 

@@ -1,0 +1,106 @@
+"""Fear: an SDK that sets a base URL instead of a proxy is not served."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.e2e.harness import Proxy
+from tests.e2e.wires import CHAT, GENERATE, MESSAGES, OLLAMA_CHAT, RESPONSES, Ask
+from tests.fake import Provider
+
+
+@pytest.fixture(scope="module")
+def door(proxy: Proxy) -> Iterator[httpx.Client]:
+    with proxy.direct() as client:
+        yield client
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
+@pytest.mark.parametrize(
+    ("path", "ask", "host"),
+    [
+        ("/v1/chat/completions", CHAT, "api.openai.com"),
+        ("/openai/v1/chat/completions", CHAT, "api.openai.com"),
+        ("/v1/responses", RESPONSES, "api.openai.com"),
+        ("/v1/messages", MESSAGES, "api.anthropic.com"),
+        ("/anthropic/v1/messages", MESSAGES, "api.anthropic.com"),
+        ("/api/chat", OLLAMA_CHAT, "ollama.test"),
+        ("/ollama/api/chat", OLLAMA_CHAT, "ollama.test"),
+    ],
+)
+def test_a_base_url_is_served(
+    door: httpx.Client, provider: Provider, path: str, ask: Ask, host: str, stream: bool, words: str
+) -> None:
+    """A request to the proxy's own port goes to the provider its path stands for, and its repeat is answered here."""
+    body, headers = ask.body(words, stream), dict(ask.headers)
+    replies = [door.post(path, json=body, headers=headers) for _ in range(2)]
+    assert words in ask.read(replies[0])
+    assert replies[0].content == replies[1].content
+    assert replies[1].headers["x-isartor-layer"] == "l1a"
+    assert [call.host for call in provider.about(words)] == [host]
+
+
+@pytest.mark.parametrize("prefix", ["", "/gemini"])
+@pytest.mark.parametrize("version", ["v1beta", "v1"])
+def test_geminis_paths_are_served(
+    door: httpx.Client, provider: Provider, prefix: str, version: str, words: str
+) -> None:
+    """Gemini's model paths reach Gemini with either version, although `/v1/` is OpenAI's."""
+    path = f"{prefix}/{version}/models/gemini-2.5-flash:streamGenerateContent?alt=sse"
+    replies = [door.post(path, json=GENERATE.body(words, True), headers=dict(GENERATE.headers)) for _ in range(2)]
+    assert words in GENERATE.read(replies[0])
+    assert replies[0].content == replies[1].content
+    assert [call.host for call in provider.about(words)] == ["generativelanguage.googleapis.com"]
+
+
+def test_the_door_and_the_proxy_share(door: httpx.Client, client: httpx.Client, provider: Provider, words: str) -> None:
+    """What was learned through the proxy is answered at the door."""
+    CHAT.send(client, words)
+    reply = door.post("/v1/chat/completions", json=CHAT.body(words, False), headers=dict(CHAT.headers))
+    assert reply.headers["x-isartor-layer"] == "l1a"
+    assert provider.generations(words) == 1
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/api/v1/chat"])
+def test_a_native_prompt_is_answered(door: httpx.Client, provider: Provider, path: str, words: str) -> None:
+    """`{prompt}` is asked of the OpenAI-compatible provider and answered in the native shape, repeats from here."""
+    replies = [door.post(path, json={"prompt": words}, headers=dict(CHAT.headers)) for _ in range(2)]
+    assert [reply.status_code for reply in replies] == [200, 200]
+    assert "ANSWER" in replies[0].text
+    assert replies[0].json() == replies[1].json()
+    assert provider.generations(words) == 1
+
+
+def test_the_proxy_says_that_it_is_well(door: httpx.Client) -> None:
+    """`GET /healthz` answers from here."""
+    reply = door.get("/healthz")
+    assert reply.status_code == 200
+    assert reply.json()["status"] == "ok"
+
+
+def test_the_catalogue_is_the_providers(door: httpx.Client, provider: Provider) -> None:
+    """`GET /v1/models` lists the provider's models, OpenAI's or Anthropic's as the client speaks."""
+    names = [model["id"] for model in door.get("/v1/models", headers=dict(CHAT.headers)).json()["data"]]
+    assert "gpt-4o" in names
+    names = [model["id"] for model in door.get("/v1/models", headers=dict(MESSAGES.headers)).json()["data"]]
+    assert "claude-sonnet-4-5" in names
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing", "/v2/chat", "/admin", "/healthz/more", "/../etc/passwd"])
+def test_an_unknown_path_is_not_found(door: httpx.Client, provider: Provider, path: str) -> None:
+    """What stands for no provider is answered with 404, here."""
+    known = len(provider.calls)
+    reply = door.get(path)
+    assert reply.status_code == 404
+    assert "error" in reply.json()
+    assert len(provider.calls) == known
+
+
+def test_the_door_speaks_tls_too(proxy: Proxy, words: str) -> None:
+    """The same port serves https to who trusts the CA."""
+    with httpx.Client(verify=proxy.context(), trust_env=False, timeout=20) as client:
+        url = f"https://127.0.0.1:{proxy.port}/v1/chat/completions"
+        assert words in CHAT.read(client.post(url, json=CHAT.body(words, True), headers=dict(CHAT.headers)))

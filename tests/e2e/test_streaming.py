@@ -1,0 +1,128 @@
+"""Fear: the proxy makes a stream wait, or learns only what ends politely."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.e2e.harness import Proxy, wait_for
+from tests.e2e.wires import ARRAY, CHAT, GENERATE, INTERNAL, MESSAGES, OLLAMA_CHAT, RESPONSES, WIRES, Ask
+from tests.fake import END, Plan, Provider
+
+versions = pytest.mark.parametrize("http2", [False, True], ids=["h1", "h2"])
+TERMINAL = {
+    CHAT: b"data: [DONE]\n\n",
+    RESPONSES: b"event: response.completed\n",
+    MESSAGES: b'{"type": "message_stop"}\n\n',
+    GENERATE: b'"finishReason": "STOP"',
+    INTERNAL: b'"finishReason": "STOP"',
+    OLLAMA_CHAT: b'"done": true',
+}
+
+
+def _until(chunks: Iterator[bytes], wanted: bytes) -> bytes:
+    seen = b""
+    while wanted not in seen:
+        seen += next(chunks)
+    return seen
+
+
+@versions
+@pytest.mark.parametrize("ask", WIRES, ids=lambda ask: ask.name)
+def test_each_event_arrives_before_the_next_is_sent(
+    proxy: Proxy, provider: Provider, ask: Ask, http2: bool, words: str
+) -> None:
+    """While the provider holds back its next event, every earlier one has reached the client."""
+    gates = (1, 3, END)
+    plan = provider.plan(Plan(words, hold=frozenset(gates)))
+    with (
+        proxy.client(http2=http2) as client,
+        client.stream("POST", ask.streamed, json=ask.body(words, True), headers=dict(ask.headers)) as response,
+    ):
+        chunks, seen = response.iter_raw(), b""
+        for number in range(1, len(gates) + 1):
+            provider.until(lambda reached=number: plan.held == reached, "the provider to hold back an event")  # type: ignore[misc]
+            sent = provider.about(words)[0].sent_bytes
+            while len(seen) < sent:
+                seen += next(chunks)
+            assert len(seen) == sent
+            provider.open(plan)
+        assert list(chunks) == []
+    assert words in ask.read_text(seen.decode(), response.headers["content-type"])
+
+
+@versions
+def test_the_first_byte_does_not_wait_for_the_second(proxy: Proxy, provider: Provider, http2: bool, words: str) -> None:
+    """Head and first event are at the client while the provider has sent nothing else."""
+    plan = provider.plan(Plan(words, hold=frozenset({1})))
+    body, headers = MESSAGES.body(words, True), dict(MESSAGES.headers)
+    with (
+        proxy.client(http2=http2) as client,
+        client.stream("POST", MESSAGES.whole, json=body, headers=headers) as response,
+    ):
+        assert response.headers["x-isartor-layer"] == "l3"
+        assert b"message_start" in _until(response.iter_raw(), b"message_start")
+        assert provider.about(words)[0].sent == 1
+        provider.open(plan)
+        provider.until(lambda: provider.about(words)[0].ended != "", "the end")
+
+
+@versions
+@pytest.mark.parametrize("ask", TERMINAL, ids=lambda ask: ask.name)
+def test_a_client_that_hangs_up_after_the_last_event_has_taught_us(
+    proxy: Proxy, provider: Provider, ask: Ask, http2: bool, words: str
+) -> None:
+    """The terminal event is what counts: the body never ends, the client is gone, and the repeat is answered here."""
+    plan = provider.plan(Plan(words, hold=frozenset({END}), times=1))
+    with (
+        proxy.client(http2=http2) as client,
+        client.stream("POST", ask.streamed, json=ask.body(words, True), headers=dict(ask.headers)) as response,
+    ):
+        seen = _until(response.iter_raw(), TERMINAL[ask])
+        while not seen.endswith((b"\n\n", b"}\n")):
+            seen += next(response.iter_raw())
+    provider.until(lambda: provider.about(words)[0].ended == "left", "the upstream call to be closed")
+    provider.open(plan)
+    with proxy.client(http2=http2) as client:
+        second = ask.send(client, words, stream=True)
+    assert second.headers["x-isartor-layer"] == "l1a"
+    assert provider.generations(words) == 1
+
+
+def test_the_growing_array_is_learned_at_its_bracket(client: httpx.Client, provider: Provider, words: str) -> None:
+    """Gemini's JSON array has its end in its last byte."""
+    replies = [ARRAY.send(client, words, stream=True) for _ in range(2)]
+    assert replies[0].content == replies[1].content
+    assert provider.generations(words) == 1
+
+
+def test_a_client_that_leaves_earlier_has_not(proxy: Proxy, provider: Provider, words: str) -> None:
+    """Half a stream is never given to anybody."""
+    plan = provider.plan(Plan(words, hold=frozenset({4}), times=1))
+    body, headers = CHAT.body(words, True), dict(CHAT.headers)
+    with proxy.client() as client, client.stream("POST", CHAT.whole, json=body, headers=headers) as response:
+        _until(response.iter_raw(), b"ANSWER")
+    provider.until(lambda: provider.about(words)[0].ended == "left", "the upstream call to be closed")
+    provider.open(plan)
+    with proxy.client() as client:
+        assert CHAT.send(client, words, stream=True).headers["x-isartor-layer"] == "l3"
+    assert provider.generations(words) == 2
+
+
+@versions
+def test_streams_of_one_connection_do_not_wait_for_each_other(
+    proxy: Proxy, provider: Provider, http2: bool, words: str
+) -> None:
+    """While one stream is held, another request of the same client is answered."""
+    plan = provider.plan(Plan(f"slow {words}", hold=frozenset({2})))
+    body, headers = CHAT.body(f"slow {words}", True), dict(CHAT.headers)
+    with (
+        proxy.client(http2=http2) as client,
+        client.stream("POST", CHAT.whole, json=body, headers=headers) as response,
+    ):
+        wait_for(lambda: plan.held == 1, "the slow stream to be held")
+        assert CHAT.send(client, f"quick {words}").status_code == 200
+        provider.open(plan)
+        assert f"slow {words}".encode() in b"".join(response.iter_raw())
