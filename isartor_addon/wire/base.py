@@ -85,6 +85,8 @@ class Wire(ABC):
     """Response headers that are replayed besides the content type, lower case."""
     terminal: ClassVar[Mapping[str, tuple[bytes, ...]]] = {}
     """Mode to byte strings of which one stands in the terminal event. A cheap test only: the decoder decides."""
+    faults: ClassVar[frozenset[str]] = frozenset()
+    """The wire's own words for a stop that was an accident: such an answer is complete, and not worth keeping."""
 
     @abstractmethod
     def route(self, method: str, host: str, path: str, query: Mapping[str, str]) -> Route | None:
@@ -214,7 +216,7 @@ class Wire(ABC):
             reply = self.read(mode, content)
         except Untranslatable:
             return self.verify_verbatim(mode, content)
-        if reply.stop.reason in ("refusal", "filter", "pause"):
+        if reply.stop.reason in ("refusal", "filter", "pause") or reply.stop.raw in self.faults:
             return f"the model stopped with {reply.stop.raw or reply.stop.reason}"
         return "" if reply.parts else self.verify_empty(reply)
 
