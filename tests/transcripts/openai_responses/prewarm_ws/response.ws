@@ -1,0 +1,2 @@
+{"type": "response.created", "sequence_number": 0, "response": {"id": "resp_warm", "object": "response", "status": "in_progress", "model": "gpt-6.1-sol", "output": []}}
+{"type": "response.completed", "sequence_number": 1, "response": {"id": "resp_warm", "object": "response", "status": "completed", "model": "gpt-6.1-sol", "output": [], "usage": {"input_tokens": 1, "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0}, "output_tokens": 0, "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 1}}}
