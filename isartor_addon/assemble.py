@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import logging
+import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal, cast
 
-from isartor_addon.config.places import Places, places
+from isartor_addon.config.places import absolute, places
 from isartor_addon.config.schema import Config
+from isartor_addon.core.errors import StoreError
 from isartor_addon.intake import Intake
 from isartor_addon.layers.base import Layer
 from isartor_addon.layers.exact.layer import ExactLayer, Lifetimes
-from isartor_addon.layers.ports import Answers, Clock, Shelf
+from isartor_addon.layers.ports import Clock
 from isartor_addon.observe.journal import Journal
+from isartor_addon.observe.log import set_up
 from isartor_addon.pipeline import Pipeline
 from isartor_addon.store.answers import AnswerStore
 from isartor_addon.store.cassette import Cassette
 from isartor_addon.store.secret import load_secret
 from isartor_addon.wire.hosts import HostTable
+
+logger = logging.getLogger(__name__)
+
+type Store = AnswerStore | Cassette
 
 MIB = 1024 * 1024
 
@@ -25,8 +35,8 @@ MIB = 1024 * 1024
 class SystemClock:
     """The machine's own time."""
 
-    time = staticmethod(time.time)
     monotonic = staticmethod(time.monotonic)
+    time = staticmethod(time.time)  # last: it hides the module of that name
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +44,96 @@ class House:
     """Everything that serves requests."""
 
     config: Config
-    places: Places
     clock: Clock
     hosts: HostTable
     intake: Intake
     pipeline: Pipeline
-    answers: Answers
-    shelf: Shelf
+    store: Store
     journal: Journal
+
+    @property
+    def replaying(self) -> bool:
+        """Whether nothing may be asked of a provider."""
+        return bool(self.config.cassette) and self.config.cassette_mode == "replay"
 
     def close(self) -> None:
         """Finish what is being written."""
         self.journal.close()
-        self.answers.close()
+        self.store.close()
+
+
+def build(config: Config) -> House:
+    """
+    Put the parts together.
+
+    Raises:
+        ConfigError: the cassette cannot be used.
+    """
+    set_up(config.log_level)
+    clock = SystemClock()
+    store = open_store(config, clock)
+    return House(
+        config=config,
+        clock=clock,
+        hosts=HostTable(config.hosts),
+        intake=Intake(config, _secret(config)),
+        pipeline=Pipeline(_layers(config, store, clock), clock),
+        store=store,
+        journal=open_journal(config),
+    )
+
+
+def _secret(config: Config) -> bytes:
+    """What callers are hashed with. One that cannot be kept serves until this process ends."""
+    try:
+        return load_secret(places(config).secret)
+    except StoreError as error:
+        logger.warning("%s; answers stored from now on are found until this proxy stops", error)
+        return secrets.token_bytes(32)
+
+
+def _layers(config: Config, store: Store, clock: Clock) -> list[Layer]:
+    cache = config.cache
+    if not cache.enabled and not config.cassette:
+        return []
+    return [
+        ExactLayer(
+            store,
+            clock=clock,
+            lifetimes=Lifetimes(cache.ttl_s, cache.ttl_by_model, cache.ttl_by_host),
+            again=cache.again,
+            single_flight=cache.single_flight,
+            replay_only=bool(config.cassette) and config.cassette_mode == "replay",
+        )
+    ]
+
+
+def open_store(config: Config, clock: Clock) -> Store:
+    """
+    The store that `config` names: a cassette if there is one, else the cache.
+
+    Raises:
+        ConfigError: the cassette cannot be used.
+    """
+    if config.cassette:
+        mode = cast("Literal['record', 'replay']", config.cassette_mode)
+        return Cassette(absolute(config.cassette), mode=mode, clock=clock)
+    cache = config.cache
+    return AnswerStore(
+        places(config).cache, size_bytes=cache.size_mb * MIB, memory_bytes=cache.memory_mb * MIB, clock=clock
+    )
+
+
+@contextmanager
+def open_shelf(config: Config) -> Iterator[Store]:
+    """The store for a command, closed afterwards."""
+    store = open_store(config, SystemClock())
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def open_journal(config: Config) -> Journal:
+    """What happened lately."""
+    return Journal(places(config).journal)

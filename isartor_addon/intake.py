@@ -12,6 +12,7 @@ import orjson
 from isartor_addon import clients
 from isartor_addon.config.schema import Config
 from isartor_addon.core.caller import caller
+from isartor_addon.core.client import Client
 from isartor_addon.core.errors import ClientMistake
 from isartor_addon.core.exchange import CacheUse, Control, Exchange, Request
 from isartor_addon.core.identity import ANYONE, identify
@@ -125,7 +126,7 @@ class Intake:
             started=started,
         )
 
-    def _caller(self, request: Request, client: clients.Client, body: Mapping[str, Any], sender: Sender) -> str:
+    def _caller(self, request: Request, client: Client, body: Mapping[str, Any], sender: Sender) -> str:
         if self._config.cassette:
             return ANYONE
         tenant = request.headers.get(self._config.tenant_header.lower(), "") if self._config.tenant_header else ""

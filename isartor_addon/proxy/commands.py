@@ -8,6 +8,7 @@ from collections.abc import Callable
 from mitmproxy import command, exceptions, flow
 
 from isartor_addon.assemble import House
+from isartor_addon.observe.explain import explain
 
 
 class Commands:
@@ -19,13 +20,11 @@ class Commands:
     @command.command("isartor.stats")
     def stats(self) -> str:
         """Tell how many answers came from here and what the store holds."""
-        return json.dumps(dict(self._house().shelf.stats()))
+        return json.dumps(dict(self._house().store.stats()))
 
     @command.command("isartor.explain")
     def explain(self, asked: flow.Flow) -> str:
         """Tell which fields made a request differ from the nearest one before it."""
-        from isartor_addon.explain import explain
-
         try:
             return explain(self._house().journal, asked.id)
         except LookupError as error:
@@ -34,5 +33,5 @@ class Commands:
     @command.command("isartor.cache.clear")
     def clear(self, model: str = "", host: str = "") -> str:
         """Remove stored answers, all or those of a model or host (patterns like `gpt-4o*`); pinned ones stay."""
-        removed = self._house().shelf.remove(model=model, host=host)
+        removed = self._house().store.remove(model=model, host=host)
         return f"{removed} removed"

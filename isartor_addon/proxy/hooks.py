@@ -21,7 +21,8 @@ from isartor_addon.core.exchange import Exchange, Request
 from isartor_addon.core.outcome import Answer, Outcome, Refuse, Stream
 from isartor_addon.intake import Sender
 from isartor_addon.pipeline import describe_fault
-from isartor_addon.proxy import coding, convert, native, options
+from isartor_addon.proxy import coding, convert, native, options, views
+from isartor_addon.proxy.commands import Commands
 from isartor_addon.proxy.door import Door
 from isartor_addon.proxy.passing import Passing
 from isartor_addon.proxy.relay import Relay
@@ -60,8 +61,10 @@ class Isartor:
     # --- life ---------------------------------------------------------------------------------------------------------
 
     def load(self, loader: Loader) -> None:
-        """Declare options."""
+        """Declare options, commands and the view of prompts."""
         options.register(loader)
+        ctx.master.commands.collect_commands(Commands(lambda: self.house))
+        views.register()
 
     def configure(self, updated: set[str]) -> None:
         """Build the house, and build it anew when a setting changes."""

@@ -14,13 +14,14 @@ from isartor_addon.config.load import load
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import ConfigError
 
-_TYPES: Mapping[str, Any] = {"bool": bool | None, "int": int | None, "list": Sequence[str]}
+_TYPES: Mapping[str, Any] = {"int": int | None, "list": Sequence[str]}
+"""mitmproxy's types; everything else is a text, which may also be unset."""
 
 
 def register(loader: Loader) -> None:
     """Declare one option a setting. All are unset by default, so that the config file and the environment count."""
     for key in keys():
-        kind = str | None if key.type not in ("int", "list") else int | None if key.type == "int" else Sequence[str]
+        kind = _TYPES.get(key.type, str | None)
         loader.add_option(key.option, kind, () if key.type == "list" else None, key.help)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import orjson
 from mitmproxy import contentviews, http
 
@@ -62,7 +60,7 @@ def _mode(content_type: str, route: Route, data: bytes) -> Mode:
     if kind in STREAM_MODES:
         return STREAM_MODES[kind]
     is_array = route.mode == "array" or data.lstrip().startswith(b"[")
-    return cast("Mode", "array" if is_array else "json")
+    return "array" if is_array else "json"
 
 
 def register() -> None:

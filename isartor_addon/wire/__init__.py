@@ -34,7 +34,7 @@ WIRES: Mapping[str, Wire] = {
 
 
 def find(method: str, host: str, path: str, query: Mapping[str, str]) -> tuple[Route, ...]:
-    """The routes a request line may mean; where there are several (`/api/chat`), the body decides: see `Wire.claims`."""
+    """The routes a request line may mean; of several (`/api/chat`) the body decides: see `Wire.claims`."""
     if method != "POST":
         return ()
     routes = (wire.route(method, host, path, query) for wire in WIRES.values())

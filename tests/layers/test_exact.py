@@ -1,0 +1,302 @@
+"""The exact layer: what it answers, what it refuses to answer, what it keeps."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from isartor_addon.core.errors import NotRecorded
+from isartor_addon.core.identity import ANYONE, key_for
+from isartor_addon.core.outcome import Answer, Refuse, Stream
+from isartor_addon.core.recording import Entry
+from isartor_addon.layers.exact.layer import ExactLayer, Lifetimes
+
+from .play import BODY, FakeAnswers, FakeClock, exact, exchange, recording
+
+
+@pytest.fixture
+def answers() -> FakeAnswers:
+    """An empty store."""
+    return FakeAnswers(FakeClock())
+
+
+def taught(answers: FakeAnswers, **said: object) -> ExactLayer:
+    """A layer that has learned one reply."""
+    layer, asked = exact(answers), exchange()
+    assert asyncio.run(layer.ask(asked)) is None
+    layer.learn(asked, recording(**said))  # type: ignore[arg-type]
+    return layer
+
+
+def test_answers_what_it_learned_byte_for_byte(answers: FakeAnswers) -> None:
+    """The second identical request gets the recorded bytes, from memory and from the store alike."""
+    layer = taught(answers)
+    answers.clock.now += 7
+    peeked = layer.peek(exchange())
+    answers.in_memory = False
+    assert layer.peek(exchange()) is None
+    asked = asyncio.run(layer.ask(exchange()))
+    assert isinstance(peeked, Answer)
+    assert (peeked.chunks, peeked.age_s) == ((BODY,), 7)
+    assert peeked == asked
+
+
+def test_renders_another_mode(answers: FakeAnswers) -> None:
+    """A stream asked for where JSON was recorded says the same."""
+    outcome = taught(answers).peek(exchange(mode="sse"))
+    assert isinstance(outcome, Answer)
+    assert dict(outcome.headers)["content-type"].startswith("text/event-stream")
+    assert b"Four." in b"".join(outcome.chunks)
+
+
+def test_puts_the_present_runs_ids(answers: FakeAnswers) -> None:
+    """Where the recorded run's session stands in the answer, the present run's is put."""
+    old, new = "11111111-aaaa-4aaa-8aaa-111111111111", "22222222-bbbb-4bbb-8bbb-222222222222"
+    body = BODY.replace(b"Four.", b"See /tmp/" + old.encode())
+    layer, asked = exact(answers), exchange(session=old)
+    assert asyncio.run(layer.ask(asked)) is None
+    layer.learn(asked, recording(body, run_ids={"session": old}))
+    outcome = layer.peek(exchange(session=new))
+    assert isinstance(outcome, Answer)
+    assert body.replace(old.encode(), new.encode()) == b"".join(outcome.chunks)
+
+
+@pytest.mark.parametrize("cache", ["bypass", "refresh"])
+def test_goes_past_the_store_on_request(answers: FakeAnswers, cache: str) -> None:
+    """Neither bypass nor refresh is answered from the store."""
+    layer = taught(answers)
+    asked = exchange(cache=cache)  # type: ignore[arg-type]
+    assert layer.peek(asked) is None
+    assert asyncio.run(layer.ask(asked)) is None
+
+
+def test_refresh_replaces_the_entry(answers: FakeAnswers) -> None:
+    """What a refreshed request gets is served from then on."""
+    layer = taught(answers)
+    asked = exchange(cache="refresh")
+    asyncio.run(layer.ask(asked))
+    layer.learn(asked, recording(BODY.replace(b"Four.", b"4")))
+    outcome = layer.peek(exchange())
+    assert isinstance(outcome, Answer)
+    assert b'"4"' in outcome.chunks[0]
+
+
+def test_only_refuses_what_is_not_stored(answers: FakeAnswers) -> None:
+    """`only` gets the stored answer or a clear refusal, and leads no flight."""
+    layer = taught(answers)
+    assert isinstance(asyncio.run(layer.ask(exchange(cache="only"))), Answer)
+    refusal = asyncio.run(layer.ask(exchange("3+3?", cache="only")))
+    assert isinstance(refusal, Refuse)
+    assert isinstance(refusal.error, NotRecorded)
+    assert refusal.error.status == 400
+
+
+@pytest.mark.parametrize("uncacheable", ["", "it runs in the background"])
+def test_replay_refuses_everything_else(answers: FakeAnswers, uncacheable: str) -> None:
+    """While a cassette is replayed nothing is forwarded, whatever the request says."""
+    layer = exact(answers, replay_only=True)
+    for cache in ("use", "refresh", "bypass", "only"):
+        outcome = asyncio.run(layer.ask(exchange(cache=cache, uncacheable=uncacheable)))  # type: ignore[arg-type]
+        assert isinstance(outcome, Refuse)
+
+
+def test_serves_and_keeps_nothing_uncacheable(answers: FakeAnswers) -> None:
+    """What identity calls uncacheable is neither stored nor served."""
+    layer, asked = exact(answers), exchange(uncacheable="it depends on a conversation")
+    assert asyncio.run(layer.ask(asked)) is None
+    layer.learn(asked, recording())
+    assert {} == answers.held
+    assert "it depends on a conversation" == asked.trail[-1].note
+
+
+@pytest.mark.parametrize(("store", "ttl_s"), [(False, None), (True, 0)])
+def test_keeps_nothing_against_the_callers_wish(answers: FakeAnswers, store: bool, ttl_s: int | None) -> None:
+    """`no-store` and a lifetime of 0 are obeyed."""
+    layer, asked = exact(answers), exchange(store=store, ttl_s=ttl_s)
+    asyncio.run(layer.ask(asked))
+    layer.learn(asked, recording())
+    assert {} == answers.held
+
+
+def test_lifetimes_by_model_then_host_then_default() -> None:
+    """The first pattern that fits counts, the caller's own wish before all."""
+    lifetimes = Lifetimes(1, by_model={"gpt-4o*": 2}, by_host={"*.openai.com": 3})
+    said = [
+        lifetimes.of(exchange(model="gpt-4o-mini", ttl_s=9)),
+        lifetimes.of(exchange(model="gpt-4o-mini")),
+        lifetimes.of(exchange(model="o3")),
+    ]
+    assert [9, 2, 3] == said
+    assert 1 == Lifetimes(1, by_host={"other": 3}).of(exchange())
+
+
+def test_an_answer_older_than_the_caller_allows_is_a_miss(answers: FakeAnswers) -> None:
+    """`x-isartor-ttl` bounds the age of what is served, too."""
+    layer = taught(answers)
+    answers.clock.now += 60
+    assert isinstance(layer.peek(exchange(ttl_s=61)), Answer)
+    assert layer.peek(exchange(ttl_s=60)) is None
+
+
+def test_expired_answers_are_not_served(answers: FakeAnswers) -> None:
+    """After its lifetime an answer is gone."""
+    layer = taught(answers)
+    answers.clock.now += 3600
+    assert layer.peek(exchange()) is None
+    assert asyncio.run(layer.ask(exchange())) is None
+
+
+def test_the_third_request_of_a_session_is_fresh(answers: FakeAnswers) -> None:
+    """Asked, answered, asked again: forwarded; and answered again after that."""
+    layer = exact(answers)
+
+    async def ask() -> bool:
+        asked = exchange(session="a-session")
+        outcome = layer.peek(asked) or await layer.ask(asked)
+        if outcome is None:
+            layer.learn(asked, recording())
+        return outcome is not None
+
+    async def scene() -> list[bool]:
+        return [await ask() for _ in range(5)]
+
+    assert [False, True, False, True, False] == asyncio.run(scene())
+
+
+def test_looks_among_what_was_imported(answers: FakeAnswers) -> None:
+    """Recordings that belong to nobody serve everybody, once some were imported."""
+    asked = exchange()
+    key = key_for(ANYONE, asked.identity.content)
+    answers.put(Entry(key, asked.identity.content, ANYONE, recording(), "h", "m", "c", 0.0, 1e12))
+    layer = exact(answers)
+    assert asyncio.run(layer.ask(asked)) is None
+    answers.imported = True
+    layer.lost(asked, "test")
+    assert isinstance(asyncio.run(layer.ask(exchange())), Answer)
+
+
+def test_a_recording_that_cannot_be_said_otherwise_is_a_miss(answers: FakeAnswers) -> None:
+    """A reply with two choices cannot be told as a stream: the provider is asked, and the trail says why."""
+    two = BODY.replace(b"]}", b',{"index":1,"message":{"role":"assistant","content":"4"},"finish_reason":"stop"}]}')
+    layer, asked = taught(answers, content=two), exchange(mode="sse")
+    assert isinstance(layer.peek(exchange()), Answer)
+    assert layer.peek(asked) is None
+    assert "miss" == asked.trail[-1].outcome
+
+
+# --- single-flight --------------------------------------------------------------------------------------------------
+
+
+async def settle() -> None:
+    """Let every task run as far as it can."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def test_followers_of_a_whole_reply_wait_for_it(answers: FakeAnswers) -> None:
+    """Ten identical requests are one call; nine are answered when it lands."""
+
+    async def scene() -> list[object]:
+        layer, leader = exact(answers), exchange()
+        assert await layer.ask(leader) is None
+        following = [asyncio.ensure_future(layer.ask(exchange())) for _ in range(9)]
+        await settle()
+        assert not any(each.done() for each in following)
+        layer.learn(leader, recording())
+        return list(await asyncio.gather(*following))
+
+    outcomes = asyncio.run(scene())
+    assert [True] * 9 == [isinstance(each, Answer) for each in outcomes]
+
+
+def test_followers_of_a_stream_read_along(answers: FakeAnswers) -> None:
+    """A stream is shared while it comes, from its first byte."""
+
+    async def read(chunks: AsyncIterator[bytes]) -> list[bytes]:
+        return [chunk async for chunk in chunks]
+
+    async def scene() -> list[bytes]:
+        layer, leader = exact(answers), exchange(mode="sse")
+        assert await layer.ask(leader) is None
+        layer.began(leader, (("content-type", "text/event-stream"),))
+        layer.grew(leader, b"one")
+        outcome = await layer.ask(exchange(mode="sse"))
+        assert isinstance(outcome, Stream)
+        assert (("content-type", "text/event-stream"),) == outcome.headers
+        reading = asyncio.ensure_future(read(outcome.chunks()))
+        await settle()
+        layer.grew(leader, b"two")
+        layer.learn(leader, recording())
+        return await reading
+
+    assert [b"one", b"two"] == asyncio.run(scene())
+
+
+@pytest.mark.parametrize("mode", ["json", "sse"])
+def test_one_follower_takes_over(answers: FakeAnswers, mode: str) -> None:
+    """When the leader fails, one of those who wait goes on to the provider and the others follow that one."""
+
+    async def scene() -> tuple[int, int]:
+        layer, leader = exact(answers), exchange(mode=mode)
+        assert await layer.ask(leader) is None
+        waiting = [exchange(mode=mode) for _ in range(5)]
+        following = [asyncio.ensure_future(layer.ask(each)) for each in waiting]
+        await settle()
+        layer.lost(leader, "429")
+        await settle()
+        leaders = [each for each, task in zip(waiting, following, strict=True) if task.done()]
+        layer.learn(leaders[0], recording())
+        outcomes = await asyncio.gather(*following)
+        return len(leaders), sum(isinstance(each, Answer) for each in outcomes)
+
+    assert (1, 4) == asyncio.run(scene())
+
+
+def test_a_bypass_neither_leads_nor_ends_a_flight(answers: FakeAnswers) -> None:
+    """A request that goes past the cache does not disturb others that share a call."""
+
+    async def scene() -> object:
+        layer, leader, passing = exact(answers), exchange(), exchange(cache="bypass", store=False)
+        assert await layer.ask(leader) is None
+        assert await layer.ask(passing) is None
+        layer.lost(passing, "test")
+        follower = asyncio.ensure_future(layer.ask(exchange()))
+        await settle()
+        assert not follower.done()
+        layer.learn(leader, recording())
+        return await follower
+
+    assert isinstance(asyncio.run(scene()), Answer)
+
+
+def test_single_flight_can_be_switched_off(answers: FakeAnswers) -> None:
+    """Every request makes its own call then."""
+
+    async def scene() -> list[object]:
+        layer = exact(answers, single_flight=False)
+        return [await layer.ask(exchange()) for _ in range(3)]
+
+    assert [None] * 3 == asyncio.run(scene())
+
+
+def test_a_flight_that_never_lands_is_not_waited_for(answers: FakeAnswers) -> None:
+    """After half an hour another request makes its own call."""
+
+    async def scene() -> object:
+        layer = exact(answers)
+        await layer.ask(exchange())
+        answers.clock.now += 1801
+        return await layer.ask(exchange())
+
+    assert asyncio.run(scene()) is None
+
+
+def test_a_socket_does_not_wait_for_others(answers: FakeAnswers) -> None:
+    """While a message waits its whole socket would: it makes its own call."""
+
+    async def scene() -> object:
+        layer = exact(answers)
+        await layer.ask(exchange())
+        return await layer.ask(exchange(mode="ws"))
+
+    assert asyncio.run(scene()) is None
