@@ -13,7 +13,9 @@ from pathlib import Path
 from isartor_addon.assemble import open_shelf
 from isartor_addon.cli.settings import add_settings, config_of, print_json, seconds
 from isartor_addon.config.schema import Config
+from isartor_addon.core.errors import ConfigError
 from isartor_addon.store.carry import export, import_
+from isartor_addon.store.cassette import Cassette
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,4 +52,8 @@ def _export(arguments: argparse.Namespace, config: Config) -> int:
 def _import(arguments: argparse.Namespace, config: Config) -> int:
     ttl = config.cache.ttl_s if arguments.ttl is None else arguments.ttl
     with open_shelf(config) as shelf:
+        if isinstance(shelf, Cassette):
+            raise ConfigError(
+                f"The setting `cassette` names {config.cassette}; recordings are imported into the cache."
+            )
         return import_(arguments.file, shelf, expires=time.time() + ttl)

@@ -18,6 +18,7 @@ from isartor_addon.assemble import open_journal
 from isartor_addon.cli.settings import add_settings, config_of, print_fields, print_json
 from isartor_addon.core.exchange import Step
 from isartor_addon.core.identity import differences
+from isartor_addon.observe.explain import explain
 from isartor_addon.observe.journal import Journal, Record
 
 _SHOWN_PATHS = 40
@@ -38,6 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     with closing(open_journal(config_of(arguments))) as journal:
         if not arguments.which:
             return _recent(journal, as_json=arguments.json)
+        if len(arguments.which) == 1 and not arguments.json:
+            return _tell(journal, arguments.which[0])
         records = []
         for which in arguments.which:
             record = journal.find(which)
@@ -60,6 +63,15 @@ def _recent(journal: Journal, *, as_json: bool) -> int:
         return 0
     for record in records:
         print(f"{_clock(record.time)}  {record.short}  {record.layer or '-':4}  {record.client}  {record.model}")
+    return 0
+
+
+def _tell(journal: Journal, which: str) -> int:
+    try:
+        print(explain(journal, which))
+    except LookupError as error:
+        print(f"isartor: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
