@@ -42,7 +42,7 @@ class Isartor:
     """The prompt firewall as a mitmproxy addon."""
 
     house: assemble.House
-    """What serves requests; set by `configure`. Not a property: mitmproxy reads every attribute of an addon before that."""
+    """What serves requests; set by `configure`. No property: mitmproxy reads every attribute of an addon before that."""
 
     def __init__(self, config: Config | None = None) -> None:
         """

@@ -6,7 +6,7 @@ import gzip
 import json
 import zlib
 
-import brotli  # type: ignore[import-untyped]
+import brotli
 import httpx
 import pytest
 import zstandard

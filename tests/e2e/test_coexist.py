@@ -1,0 +1,102 @@
+"""Fear: the addon breaks what else somebody does with mitmproxy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from mitmproxy.io import FlowReader
+
+from tests.e2e.harness import Proxy, Setup
+from tests.e2e.wires import CHAT, MESSAGES
+from tests.fake import Provider
+
+ADDON = '''
+class Other:
+    """Somebody's own addon."""
+
+    def request(self, flow):
+        flow.request.headers["x-other"] = "seen"
+
+    def responseheaders(self, flow):
+        flow.response.headers["x-other-head"] = "seen"
+
+    def response(self, flow):
+        flow.response.headers["x-other"] = str(len(flow.response.content or b""))
+
+
+addons = [Other()]
+'''
+
+
+def _script(folder: Path) -> Path:
+    path = folder / "other.py"
+    path.write_text(ADDON)
+    return path
+
+
+def test_other_addons_go_on_working(
+    launch: Callable[..., Proxy], provider: Provider, tmp_path: Path, words: str
+) -> None:
+    """An addon before or after ours sees requests, changes them, and sees replies, answered here or not."""
+    for place in ("before", "after"):
+        setup = Setup(**{place: (_script(tmp_path),)})  # type: ignore[arg-type]
+        with launch(setup, place).client() as client:
+            replies = [CHAT.send(client, f"{place} {words}") for _ in range(2)]
+        assert [reply.headers["x-isartor-layer"] for reply in replies] == ["l3", "l1a"]
+        assert [reply.headers["x-other"] for reply in replies] == [str(len(reply.content)) for reply in replies]
+        assert provider.about(f"{place} {words}")[0].header("x-other") == "seen"
+
+
+def test_options_of_the_user_go_on_working(
+    launch: Callable[..., Proxy], provider: Provider, tmp_path: Path, words: str
+) -> None:
+    """`modify_headers` and `save_stream_file` do what they do without us; saved flows can be read, streams included."""
+    saved = tmp_path / "flows"
+    options = {"modify_headers": "/~q/x-added/here", "save_stream_file": str(saved)}
+    own = launch(Setup(options=options))
+    with own.client() as client:
+        replies = [MESSAGES.send(client, words, stream=True) for _ in range(2)]
+    own.stop()
+    assert provider.about(words)[0].header("x-added") == "here"
+    with saved.open("rb") as file:
+        flows = list(FlowReader(file).stream())
+    bodies = [flow.response.content for flow in flows]  # type: ignore[attr-defined]
+    assert bodies == [reply.content for reply in replies]
+    assert [flow.request.host for flow in flows] == ["api.anthropic.com"] * 2  # type: ignore[attr-defined]
+    assert [bool(flow.marked and flow.comment) for flow in flows] == [True, True]
+
+
+def test_stream_large_bodies_does_not_take_prompts_past_us(
+    launch: Callable[..., Proxy], provider: Provider, words: str
+) -> None:
+    """A user's `stream_large_bodies` does not switch the cache off."""
+    with launch(Setup(options={"stream_large_bodies": "1k"})).client() as client:
+        replies = [CHAT.send(client, f"{words} {'x' * 5000}") for _ in range(2)]
+    assert replies[1].headers["x-isartor-layer"] == "l1a"
+    assert provider.generations(words) == 1
+
+
+def test_an_answer_of_another_addon_is_left_alone(
+    launch: Callable[..., Proxy], provider: Provider, tmp_path: Path, words: str
+) -> None:
+    """What an addon before ours answers reaches the client and is never stored."""
+    script = tmp_path / "answers.py"
+    script.write_text(
+        "from mitmproxy import http\n\n\ndef request(flow):\n"
+        "    if 'x-mine' in flow.request.headers:\n"
+        "        flow.response = http.Response.make(200, b'mine', {'content-type': 'text/plain'})\n"
+    )
+    with launch(Setup(before=(script,))).client() as client:
+        assert CHAT.send(client, words, headers={"x-mine": "1"}).text == "mine"
+        assert words in CHAT.read(CHAT.send(client, words))
+        assert CHAT.send(client, words, headers={"x-mine": "1"}).text == "mine"
+    assert provider.generations(words) == 1
+
+
+def test_the_cache_can_be_switched_off(launch: Callable[..., Proxy], provider: Provider, words: str) -> None:
+    """With the cache switched off everything passes, unmarked by it, and works."""
+    with launch(Setup(options={"isartor_cache_enabled": "false"})).client() as client:
+        replies = [CHAT.send(client, words, stream=True) for _ in range(2)]
+    assert replies[0].content != replies[1].content
+    assert provider.generations(words) == 2
