@@ -57,7 +57,7 @@ def combined_bundle(
     authority = read_authority(directory)
     if authority is None:
         raise TrustError(f"{directory} holds no certificate authority yet")
-    path = directory / BUNDLE_FILE
+    path = directory.absolute() / BUNDLE_FILE
     sources = _sources(path, authority.certificate, environment)
     roots = dict.fromkeys([*(system_roots() if system is None else system)])
     for source in sources:
