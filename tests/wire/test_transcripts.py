@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -55,10 +56,20 @@ def without_usage(reply: Reply) -> Reply:
 
 
 def essence(reply: Reply, *, usage: bool) -> dict[str, Any]:
-    """What every delivery of one answer must have in common."""
+    """What every delivery of one answer must have in common. Of tool arguments that is their value, not their spelling."""
     whole = as_json(reply if usage else without_usage(reply))
     del whole["extra"], whole["usage"]["extra"]
+    for part in whole["parts"]:
+        if part["type"] == "tool_call":
+            part["arguments"] = _value(part["arguments"])
     return whole
+
+
+def _value(arguments: str) -> Any:
+    try:
+        return json.loads(arguments)
+    except json.JSONDecodeError:
+        return arguments
 
 
 @each(ALL)
@@ -157,7 +168,10 @@ def test_the_terminal_event_is_marked_and_noticed(case: Transcript) -> None:
 def test_what_is_written_is_read_again(case: Transcript) -> None:
     """A reply written in the mode it came in is read as the very same reply."""
     reply = read(case.wire, case.mode, case.pieces)
-    assert reply == read(case.wire, case.mode, case.wire.write(case.mode, reply))
+    again = read(case.wire, case.mode, case.wire.write(case.mode, reply))
+    if (case.wire.name, case.mode) in WITHOUT_USAGE:  # some providers send it unasked
+        reply, again = without_usage(reply), without_usage(again)
+    assert reply == again
 
 
 @each(REPLIES)
