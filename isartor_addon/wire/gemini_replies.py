@@ -265,8 +265,8 @@ class ArrayStream:
 
     @property
     def done(self) -> bool:
-        """Whether the closing bracket has been read."""
-        return self._elements.closed
+        """Never, as in `EventStream`."""
+        return False
 
     def feed(self, data: bytes) -> list[Delta]:
         """
