@@ -10,13 +10,13 @@ import asyncio
 import ipaddress
 import logging
 
-from mitmproxy import connection, ctx, http, tls
+from mitmproxy import connection, ctx, exceptions, http, tls
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy import mode_specs, server_hooks
 
 from isartor_addon import __version__, assemble, wire
 from isartor_addon.config.schema import Config
-from isartor_addon.core.errors import ClientMistake, NotRecorded
+from isartor_addon.core.errors import ClientMistake, IsartorError, NotRecorded
 from isartor_addon.core.exchange import Exchange, Request
 from isartor_addon.core.outcome import Answer, Outcome, Refuse, Stream
 from isartor_addon.intake import Sender
@@ -70,7 +70,10 @@ class Isartor:
         """Build the house, and build it anew when a setting changes."""
         if self._open and not any(name.startswith("isartor_") for name in updated):
             return
-        house = assemble.build(self._given or options.read())
+        try:
+            house = assemble.build(self._given or options.read())
+        except IsartorError as error:  # such as a cassette that cannot be read
+            raise exceptions.OptionsError(str(error)) from error
         if self._open:
             self.house.close()
         self.house, self._open = house, True
