@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     clear.add_argument("--model", default="", metavar="PATTERN", help="answers of these models")
     clear.add_argument("--host", default="", metavar="PATTERN", help="answers of these providers")
     clear.add_argument("--older-than", type=seconds, metavar="TIME", help="answers older than 90s, 15m, 2h, 7d")
-    clear.add_argument("--key", type=_key, default="", metavar="KEY", help="this one")
+    clear.add_argument("--key", type=_key, metavar="KEY", help="this one")
     show = actions.add_parser("show", help="one answer")
     show.add_argument("key", type=_key, metavar="KEY")
     show.add_argument("--body", action="store_true", help="print the recorded body and nothing else")
@@ -74,7 +74,7 @@ def _list(arguments: argparse.Namespace, shelf: Shelf) -> int:
 
 def _clear(arguments: argparse.Namespace, shelf: Shelf) -> int:
     removed = shelf.remove(
-        model=arguments.model, host=arguments.host, older_than_s=arguments.older_than, key=arguments.key
+        model=arguments.model, host=arguments.host, older_than_s=arguments.older_than, key=arguments.key or ""
     )
     if arguments.json:
         print_json({"removed": removed})

@@ -18,7 +18,7 @@ SAVED = "_ISARTOR_SAVED"
 """Holds what our exports replaced, as JSON, so that `--unset` can put it back."""
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _USER = "isartor"
-"""Some user name must stand before the token in a proxy's address."""
+"""The user name with which the token is shown; the same as in `proxy/launch.py`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +55,19 @@ def exports(target: Target, before: Mapping[str, str], clients: Iterable[Client]
         clients: whose own needs are added.
     """
     root, bundle = str(target.certificate), str(target.bundle)
-    # These two are added to what the tool trusts; where the user has put something there already, both must be in it.
-    extra = {name: bundle if before.get(name) else root for name in ("NODE_EXTRA_CA_CERTS", "CODEX_CA_CERTIFICATE")}
     without = ",".join(dict.fromkeys([*_listed(before, "NO_PROXY"), *_listed(before, "no_proxy"), *_LOOPBACK]))
     variables = {
         "HTTPS_PROXY": target.url,
         "https_proxy": target.url,
         "NO_PROXY": without,
         "no_proxy": without,
-        # These three replace what the tool trusts.
+        # These replace what the tool trusts.
         "SSL_CERT_FILE": bundle,
         "REQUESTS_CA_BUNDLE": bundle,
         "CURL_CA_BUNDLE": bundle,
-        **extra,
+        "CODEX_CA_CERTIFICATE": bundle,
+        # This one is added to what Node trusts; where the user has put something there already, both must be in it.
+        "NODE_EXTRA_CA_CERTS": bundle if before.get("NODE_EXTRA_CA_CERTS") else root,
         # Node's own fetch looks at HTTPS_PROXY only with this (Node >= 22.21).
         "NODE_USE_ENV_PROXY": "1",
     }

@@ -138,8 +138,8 @@ def _meaning(key: Key, value: Any) -> None:
                 _check_host(pattern)
         case "tenant_header" if value and not _TOKEN.fullmatch(value):
             raise BadValue("must be the name of a header")
-        case "token" if re.search(r"[^\x21-\x7e]", value):
-            raise BadValue("must be printable ASCII without spaces")
+        case "token" if re.search(r"[^\x21-\x39\x3b-\x7e]", value):
+            raise BadValue("must be printable ASCII without spaces and colons")
         case "door.prefixes":
             for prefix, url in value.items():
                 _check_prefix(prefix)

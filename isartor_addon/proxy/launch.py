@@ -33,6 +33,8 @@ from isartor_addon.wire.hosts import domains
 logger = logging.getLogger(__name__)
 
 DEFAULT_HOST = "127.0.0.1"
+USER = "isartor"
+"""The user name with which clients show the token."""
 _LEVELS = {"debug": "debug", "info": "info", "warning": "warn", "error": "error"}
 _QUIET = ("tornado", "asyncio", "hpack", "quic", "httpx", "httpcore", "mitmproxy.proxy.server")
 """Loggers that say too much at their own level. The last one names every host, also those that are none of ours."""
@@ -93,13 +95,20 @@ def _options(config: Config, launch: Launch, at: Places) -> Options:
         # CA may not sign, and fetching it would call the provider.
         upstream_cert=False,
     )
-    if any(spec.partition("=")[0] == "confdir" for spec in launch.settings):
+    if _named(launch.settings, "confdir"):
         raise ConfigError(
             f"confdir is {at.ca}, where Isartor's own CA is; for another one use `mitmdump -s isartor_addon`."
         )
     _apply(options, launch.settings)
-    _check_exposure(options, config.token)
+    if (exposed := _exposed(options)) and not _named(launch.settings, "proxyauth"):
+        if not config.token:
+            raise ConfigError(f"{exposed}, which other machines reach: that needs a token (--token or ISARTOR_TOKEN).")
+        _apply(options, [f"proxyauth={USER}:{config.token}"])
     return options
+
+
+def _named(settings: Sequence[str], name: str) -> bool:
+    return any(spec.partition("=")[0] == name for spec in settings)
 
 
 def _with_port(modes: Sequence[str], port: int | None) -> list[str]:
@@ -125,16 +134,14 @@ def _apply(options: Options, settings: Sequence[str]) -> None:
         raise ConfigError(f"--set: {error}.") from None
 
 
-def _check_exposure(options: Options, token: str) -> None:
-    """Refuse to listen for other machines without a token."""
+def _exposed(options: Options) -> str:
+    """Which mode would listen for other machines, in words; empty if none."""
     for spec in options.mode:
         mode = mode_specs.ProxyMode.parse(spec)
         host = mode.listen_host(options.listen_host)
-        if mode.type_name not in _WITHOUT_LISTENER and not is_loopback(host) and not token:
-            raise ConfigError(
-                f"{mode.type_name} would listen on {host or 'every address'}, which other machines reach: "
-                "that needs a token (--token or ISARTOR_TOKEN)."
-            )
+        if mode.type_name not in _WITHOUT_LISTENER and not is_loopback(host):
+            return f"{mode.type_name} would listen on {host or 'every address'}"
+    return ""
 
 
 def is_loopback(host: str) -> bool:
@@ -155,13 +162,13 @@ async def _run(
     # Options of mitmproxy's own addons exist from here on. Requests are not printed: their URLs may carry keys.
     options.update(**{"connection_strategy": "lazy", "termlog_verbosity": _LEVELS[config.log_level]})
     options.update_known(flow_detail=0, web_open_browser=False)
-    _apply(options, launch.settings)
+    _apply(options, launch.settings)  # once more: they beat the line above
     try:
         _add_first(master, Isartor(config))
         options.update(scripts=list(launch.scripts))
     except exceptions.OptionsError as error:
         raise ConfigError(f"{error}.") from None
-    master.addons.add(_Announcer(master, claimed, ready, token=config.token))
+    master.addons.add(_Announcer(master, claimed, ready, token=config.token if _exposed(options) else ""))
     _stop_on_signals(master)
     await master.run()
 
@@ -219,7 +226,9 @@ class _Announcer:
         proxy = ""
         for instance in server.servers:
             for host, port, *_ in instance.listen_addrs:
-                listeners.append(Listener(instance.mode.full_spec, host, port))
+                listener = Listener(_name(instance.mode), host, port)
+                if listener not in listeners:  # a reverse proxy for HTTPS listens on TCP and on UDP
+                    listeners.append(listener)
                 if not proxy and isinstance(instance.mode, _PROXIES):
                     proxy = address(_reachable(host), port)
         return Running(
@@ -231,6 +240,12 @@ class _Announcer:
             token=self._token,
             web=self._master.web_url if isinstance(self._master, WebMaster) else "",
         )
+
+
+def _name(mode: mode_specs.ProxyMode) -> str:
+    """The mode as it was asked for, without its address."""
+    spec = mode.full_spec
+    return spec if mode.custom_listen_port is None else spec.rpartition("@")[0]
 
 
 def _reachable(host: str) -> str:

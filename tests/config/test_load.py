@@ -114,7 +114,7 @@ def test_every_form_of_list_and_table_is_read() -> None:
         (
             {"environ": {"ISARTOR_TOKEN": "my secret"}},
             "In the environment variable ISARTOR_TOKEN, `token` is `***`, "
-            "but it must be printable ASCII without spaces.",
+            "but it must be printable ASCII without spaces and colons.",
         ),
     ],
 )
