@@ -13,11 +13,9 @@ from isartor_addon.core.errors import TrustError
 from isartor_addon.trust.authority import ensure_authority, renew
 from isartor_addon.trust.bundle import (
     BUNDLE_FILE,
-    VARIABLES,
     combined_bundle,
     read_roots,
     system_roots,
-    trust_variables,
 )
 from tests.trust.loopback import Signer
 
