@@ -28,6 +28,7 @@ from isartor_addon.core.prompt import (
 )
 from isartor_addon.core.reply import Reply, Stop, Usage
 from isartor_addon.wire.openai_responses import WIRE, is_socket_path
+from isartor_addon.wire.openai_responses_items import read_turn, write_turn
 from isartor_addon.wire.openai_responses_stream import Objects
 
 ROUTE = WIRE.route("POST", "api.openai.com", "/v1/responses", {})
@@ -111,7 +112,7 @@ tools = shaped(
 bodies = shaped(
     {"model": names},
     {
-        "input": st.none() | texts | st.lists(items, max_size=4),
+        "input": st.lists(items, min_size=1, max_size=3) | st.lists(items, max_size=3) | texts | st.none(),
         "instructions": st.none() | texts,
         "tools": st.none() | st.lists(tools, max_size=3),
         "tool_choice": st.none() | texts | st.dictionaries(names, scalars, max_size=2),
@@ -128,7 +129,34 @@ bodies = shaped(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=400, deadline=None)
+@given(items)
+def test_every_item_is_written_back(item: dict[str, Any]) -> None:
+    """One item is one turn, and comes out as it went in."""
+    assert [item] == write_turn(read_turn(item))
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"role": "critic", "content": "x"},
+        {"role": "assistant", "content": None},
+        {"role": "user", "content": [{"type": "hologram"}]},
+        {"role": "user", "content": [{"type": ["input_text"], "text": "x"}]},
+        {"role": "user", "content": [{"type": "input_text", "text": 5}]},
+        {"role": "user", "content": []},
+        {"type": "function_call_output", "call_id": "c", "output": {"no": "text"}},
+        {"type": "function_call_output", "call_id": "c", "output": []},
+        {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "aloud"}]},
+        {"type": "reasoning", "id": "rs", "encrypted_content": "x"},
+    ],
+)
+def test_unusual_items_are_kept_whole(item: dict[str, Any]) -> None:
+    """What the neutral types cannot say goes through untouched."""
+    assert [item] == write_turn(read_turn(item))
+
+
+@settings(max_examples=200, deadline=None)
 @given(bodies)
 def test_parse_then_render_gives_the_body_back(body: dict[str, Any]) -> None:
     """Nothing of a request is lost or spelled another way."""
@@ -381,6 +409,21 @@ def test_what_no_reply_of_this_wire_says_is_untranslatable() -> None:
             WIRE.decoder(mode)
         with pytest.raises(Untranslatable):
             WIRE.encode(FOREIGN, mode)
+
+
+def test_unusual_output_is_told_too() -> None:
+    """Parts nobody knows, open reasoning and empty arguments become events that come back to the same reply."""
+    parts = (
+        Opaque(
+            "openai_responses", {"type": "message", "id": "m", "role": "assistant", "content": [{"type": "new"}, 5]}
+        ),
+        Opaque("openai_responses", {"type": "reasoning", "id": "r"}),
+        Thinking("aloud", extra={"id": "r2", "summary": [], "content": [{"type": "reasoning_text", "text": "aloud"}]}),
+        ToolCall("c", "f", "", {"id": "fc"}),
+    )
+    reply = Reply("r", "m", parts, Stop("tool", "completed"), extra={"object": "response", "status": "completed"})
+    for mode in ("json", "sse", "ws"):
+        assert reply == WIRE.read(mode, b"".join(WIRE.write(mode, reply))), mode
 
 
 def test_a_terminal_event_that_contradicts_the_stream_is_bad() -> None:

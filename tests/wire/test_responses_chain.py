@@ -121,6 +121,17 @@ def test_an_unknown_previous_id_stays_as_it_is() -> None:
     assert whole.items() <= orjson.loads(chain.outgoing(second, message)).items()
 
 
+def test_what_cannot_be_written_goes_out_as_it_came() -> None:
+    """JSON may be read deeper than it can be written; then the provider says that it does not know the response."""
+    message = b'{"type":"response.create","input":[' + b"[" * 300 + b"]" * 300 + b"]}"
+    first = read_create(message)
+    assert first is not None
+    chain = Chain()
+    chain.learn(first, answer("resp_1", said("yes", "msg")), local=True)
+    second, message = create("resp_1", user("go on"))
+    assert message == chain.outgoing(second, message)
+
+
 def test_connections_are_independent() -> None:
     """What one connection has seen, another has not."""
     one, other = Chain(), Chain()
@@ -253,6 +264,7 @@ def test_other_messages_pass(message: bytes) -> None:
         (b'{"type":"response.completed","stream_id":"main","response":{}}', ""),
         (b'{"type":["error"]}', ""),
         (b'"error"', ""),
+        (b'{"type":"error"', ""),
         (b"response.completed", ""),
     ],
 )
