@@ -24,8 +24,8 @@ WIRES: Mapping[str, Wire] = {
         anthropic_messages.WIRE,
         gemini.WIRE,
         gemini.INTERNAL,
+        native.WIRE,  # before Ollama: of the bodies that `/api/chat` may carry it claims only its own
         ollama.WIRE,
-        native.WIRE,
         openai_embeddings.WIRE,
         openai_completions.WIRE,
     )
