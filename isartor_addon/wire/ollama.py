@@ -54,7 +54,12 @@ _OPTIONS: Final = {
     "max_tokens": "num_predict",
 }
 _WHOLE: Final = frozenset({"top_k", "seed", "max_tokens"})
-_STOPS: Final[Mapping[str, StopReason]] = {"stop": "end", "length": "length"}
+_STOPS: Final[Mapping[str, StopReason]] = {
+    "stop": "end",
+    "length": "length",
+    "load": "other",
+    "unload": "other",
+}
 _TOP: Final = (
     "model",
     "message",
