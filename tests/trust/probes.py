@@ -5,6 +5,7 @@ Each is told to trust one root, by the variable its users would set, and to ask 
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import shutil
@@ -47,7 +48,9 @@ def _run(command: list[str], variables: Mapping[str, str], stdin: str = "") -> s
 
 @functools.cache
 def _workshop() -> Path:
-    return Path(tempfile.mkdtemp(prefix="isartor-probes-"))
+    folder = Path(tempfile.mkdtemp(prefix="isartor-probes-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def python(host: str, port: int, root: Path) -> str:
