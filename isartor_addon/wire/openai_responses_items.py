@@ -65,27 +65,28 @@ def _whole(item: dict[str, Json]) -> Turn:
 
 def _read_message(item: dict[str, Json]) -> Turn:
     role = ROLES.get(asked.text(item.get("role"), "role of an input message"))
-    content = item.get("content")
-    if role is None or not _is_content(content):
+    parts = _read_parts(item.get("content"))
+    if role is None or parts is None:
         return _whole(item)
-    parts = (Text(content),) if isinstance(content, str) else tuple(read_content(part) for part in content)
     return Turn(role, parts, rest(item, ("role", "content")))
 
 
 def _read_result(item: dict[str, Json]) -> Turn:
-    output = item.get("output")
-    if not _is_content(output):
+    parts = _read_parts(item.get("output"))
+    if parts is None:
         return Turn("tool", (Opaque(NAME, item),))
     call_id = asked.text(item.get("call_id"), "call_id of a tool's output")
-    parts = (Text(output),) if isinstance(output, str) else tuple(read_content(part) for part in output)
     known = ("output", "call_id", "type") if item["type"] == "function_call_output" else ("output", "call_id")
     return Turn("tool", (ToolResult(call_id, parts, extra=rest(item, known)),))
 
 
-def _is_content(value: Json) -> bool:
-    if isinstance(value, str):
-        return True
-    return isinstance(value, list) and all(_kind(part) in _CONTENT for part in value)
+def _read_parts(content: Json) -> tuple[Part, ...] | None:
+    """The parts of a message or of a tool's output; None where one is of a type nobody knows."""
+    if isinstance(content, str):
+        return (Text(content),)
+    if not isinstance(content, list) or any(_kind(part) not in _CONTENT for part in content):
+        return None
+    return tuple(read_content(part) for part in content)
 
 
 def _kind(value: Json) -> str:

@@ -235,7 +235,7 @@ class EventWriter:
             self._say("response.content_part.added", {**here, "part": part})
             self._say("response.content_part.done", {**here, "part": part})
             return
-        empty = {name: [] for name in ("annotations", "logprobs") if name in part}
+        empty: dict[str, Json] = {name: [] for name in ("annotations", "logprobs") if name in part}
         self._say("response.content_part.added", {**here, "part": {**part, field: "", **empty}})
         if kind == "output_text":
             self._words(part, text, here)

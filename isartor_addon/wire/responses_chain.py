@@ -11,7 +11,7 @@ Source: OpenAI API reference, WebSocket events, and the guide to WebSocket mode:
 may be fed back as input as they are.
 
 Server events are answered one request at a time and in order, except in lanes: messages with a `stream_id` run side by
-side. They pass, and so do their events (`fate` says "" to them).
+side. They pass, and so do their events, which belong to no request that is answered or learned here (`in_lane`).
 """
 
 from __future__ import annotations
@@ -76,6 +76,17 @@ def fate(message: bytes) -> Literal["", "complete", "failed"]:
     if not isinstance(kind, str):
         return ""
     return "complete" if kind in _COMPLETE else "failed" if kind in _FAILED else ""
+
+
+def in_lane(message: bytes) -> bool:
+    """Whether a server's message belongs to a lane. A text that speaks of one does not make it so."""
+    if b'"stream_id"' not in message:
+        return False
+    try:
+        value = orjson.loads(message)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(value, dict) and "stream_id" in value
 
 
 def error_message(status: int, code: str, message: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -520,7 +521,13 @@ def settle(mode: Any, content: bytes) -> None:
     except (BadReply, Untranslatable):
         return
     for other in ("json", "sse", "ws"):
-        assert reply.parts == WIRE.read(other, b"".join(WIRE.write(other, reply))).parts
+        again = WIRE.read(other, b"".join(WIRE.write(other, reply)))
+        assert [essence(part) for part in reply.parts] == [essence(part) for part in again.parts]
+
+
+def essence(part: Any) -> Any:
+    """A part without its extra fields: ids that are missing are made up when it is written."""
+    return part if isinstance(part, Opaque) else replace(part, extra={})
 
 
 def test_errors_have_openais_shape() -> None:

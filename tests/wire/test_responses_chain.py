@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isartor_addon.wire.openai_responses import WIRE
-from isartor_addon.wire.responses_chain import Chain, Create, error_message, fate, read_create
+from isartor_addon.wire.responses_chain import Chain, Create, error_message, fate, in_lane, read_create
 
 GOLDEN = Path(__file__).parent.parent / "transcripts" / "openai_responses"
 
@@ -271,6 +271,21 @@ def test_other_messages_pass(message: bytes) -> None:
 def test_fate(message: bytes, expected: str) -> None:
     """Only a terminal event's own type ends a response, not a text that speaks of it."""
     assert expected == fate(message)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (b'{"type":"response.completed","stream_id":"main","response":{}}', True),
+        (b'{"type":"response.output_text.delta","delta":"\\"stream_id\\""}', False),
+        (b'{"type":"response.created","response":{"metadata":{"stream_id":"x"}}}', False),
+        (b'["stream_id"]', False),
+        (b'"stream_id"x', False),
+    ],
+)
+def test_in_lane(message: bytes, expected: bool) -> None:
+    """Only the event's own field says so."""
+    assert expected == in_lane(message)
 
 
 def test_the_recorded_tool_chain() -> None:
