@@ -64,7 +64,11 @@ def caller(
 def _credentials(headers: Mapping[str, str], query: Mapping[str, str]) -> list[str]:
     found = [_bare(headers[name]) for name in _CREDENTIALS if headers.get(name)]
     found += [query[name] for name in _QUERY_CREDENTIALS if query.get(name)]
-    return found or [value for name, value in headers.items() if value and name.endswith(_OTHER_CREDENTIALS)]
+    return found or [value for name, value in headers.items() if value and _may_be_credential(name)]
+
+
+def _may_be_credential(name: str) -> bool:
+    return name.endswith(_OTHER_CREDENTIALS) and not name.startswith("proxy-")
 
 
 def _bare(credential: str) -> str:

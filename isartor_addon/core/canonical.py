@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
@@ -32,13 +32,28 @@ _ENDINGS = frozenset({"id", "ey", "ce", "mp", "ms", "at", "me"})
 """The last two letters of all names that `_BOOKKEEPING` knows: a quick test."""
 _ID = re.compile(r"(?=[^0-9]*[0-9])[A-Za-z0-9_.:+\-]{12,128}")
 _PLAIN = frozenset(
-    "role content parts type name id call_id tool_call_id tool_calls output status arguments input namespace summary "
-    "encrypted_content refusal images thinking tool_name".split()
+    {
+        *(
+            "role",
+            "content",
+            "parts",
+            "type",
+            "name",
+            "id",
+            "call_id",
+            "tool_call_id",
+            "tool_calls",
+            "output",
+            "status",
+        ),
+        *("arguments", "input", "namespace", "summary", "encrypted_content", "refusal", "images", "thinking"),
+    }
 )
 """Fields of a turn whose names are no bookkeeping."""
 _CARRIES = ("content", "parts", "call_id", "output", "tools", "encrypted_content")
 """What makes an item of a conversation say all by itself, so that its `id` only names it. Without any of these
 (`item_reference`) the id points at what the provider holds, and is meaning."""
+_CALLS = frozenset({"tool_calls", "tool_call_id", "call_id", "output"})
 _TEXTS = frozenset({"text", "input_text", "output_text"})
 
 
@@ -86,19 +101,33 @@ def written(value: Json, run_ids: Mapping[str, str]) -> bytes:
     """
     Write `value` as JSON with sorted keys, with the name of a run's id wherever its value stands.
 
-    A name stands between NUL bytes, which JSON never holds.
+    A name stands between NUL bytes, which JSON never holds. What could be a number, and what stands after a backslash
+    (in JSON the `n` of a line's end is a letter), is not touched.
 
     Raises:
         TypeError: the value is nested more than 254 levels deep.
     """
     data = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     for name, run_id in sorted(run_ids.items(), key=_longest_first):
-        data = data.replace(orjson.dumps(run_id)[1:-1], b"\x00%b\x00" % name.encode())
+        sought = orjson.dumps(run_id)[1:-1]
+        if sought.strip(b"0123456789.+-eE") and sought in data and b"\\" + sought not in data:
+            data = data.replace(sought, b"\x00%b\x00" % name.encode())
     return data
 
 
 def _longest_first(named: tuple[str, str]) -> int:
     return -len(named[1])
+
+
+type _Where = Place | Literal["reply"]
+
+
+class _CallIds(dict[str, str]):
+    """Ids of tool calls to their names: `call0`, `call1` ... in order of appearance."""
+
+    def __missing__(self, value: str) -> str:
+        name = self[value] = f"call{len(self)}"
+        return name
 
 
 class _Walk:
@@ -109,8 +138,13 @@ class _Walk:
         self.content = shape.content
         self.volatile = volatile
         self.plain = _PLAIN - volatile.turn
-        self.call_ids: dict[str, str] = {}
-        self.rules: dict[Place, tuple[TextRule, ...]] = {"system": (), "user": (), "tool": ()}
+        self.call_ids = _CallIds()
+        self.rules: dict[_Where, tuple[TextRule, ...]] = {
+            "system": (),
+            "user": (),
+            "tool": (),
+            "reply": (),
+        }
         for rule in volatile.text:
             self.rules[rule.place] += (rule,)
 
@@ -168,23 +202,20 @@ class _Walk:
         return value
 
     def turn(self, turn: dict[str, Json]) -> dict[str, Any]:
-        if not turn.keys() <= self.plain:
-            turn = self.turn_fields(turn)
-        role = turn.get("role")
-        place: Place = "user"
-        if role == "tool":
-            place = "tool"
-        elif role in ("system", "developer"):
-            place = "system"
-        changed: dict[str, Any] = {}
-        content = turn.get(self.content)
-        if isinstance(content, list):
-            changed[self.content] = self.parts(content, place)
-        elif isinstance(content, str) and self.rules[place]:
-            changed[self.content] = self.text(content, place)
-        if role != "user":
-            self.calls(turn, changed)
-        return {**turn, **changed} if changed else turn
+        kept = turn if self.plain.issuperset(turn) else self.turn_fields(turn)
+        role = kept.get("role")
+        place = _place(role)
+        content = kept.get(self.content)
+        if content.__class__ is list:
+            parts = self.parts(content, place)
+            if kept is turn:
+                kept = turn.copy()
+            kept[self.content] = parts
+        elif content.__class__ is str and self.rules[place]:
+            kept = {**kept, self.content: self.text(content, place)}
+        if role == "user" or (len(kept) == 2 and role == "assistant") or _CALLS.isdisjoint(kept):
+            return kept
+        return self.calls(kept.copy() if kept is turn else kept)
 
     def turn_fields(self, turn: dict[str, Json]) -> dict[str, Any]:
         volatile = self.volatile.turn
@@ -197,76 +228,81 @@ class _Walk:
                 del kept["metadata"]
         return kept
 
-    def calls(self, turn: dict[str, Any], changed: dict[str, Any]) -> None:
-        calls = turn.get("tool_calls")
-        if isinstance(calls, list):
-            changed["tool_calls"] = [
-                {**call, "id": self.call_id(call["id"])} if isinstance(call, dict) and "id" in call else call
-                for call in calls
-            ]
+    def calls(self, kept: dict[str, Any]) -> dict[str, Any]:
+        """A turn that calls tools or answers for one: what names a call is renamed."""
+        if "tool_calls" in kept and isinstance(kept["tool_calls"], list):
+            kept["tool_calls"] = [self.renamed(call, "id") for call in kept["tool_calls"]]
         for name in ("tool_call_id", "call_id"):
-            if name in turn:
-                changed[name] = self.call_id(turn[name])
-        output = turn.get("output")
+            if name in kept:
+                kept[name] = self.call_id(kept[name])
+        output = kept.get("output")
         if isinstance(output, str):
-            changed["output"] = self.text(output, "tool")
+            kept["output"] = self.text(output, "tool")
         elif isinstance(output, list):
-            changed["output"] = self.parts(output, "tool")
+            kept["output"] = self.parts(output, "tool")
+        return kept
 
-    def parts(self, parts: list[Json], place: Place) -> Json:
+    def parts(self, parts: list[Json], place: _Where) -> Json:
         """The parts of a turn; one text alone is the same as its words."""
-        kept = [self.part(part, place) if isinstance(part, dict) else part for part in parts]
-        if len(kept) == 1 and isinstance(kept[0], dict):
+        left_out, rules = self.volatile.part, self.rules[place]
+        kept: list[Json] = []
+        for part in parts:
+            if part.__class__ is dict:
+                for name in left_out:
+                    if name in part:
+                        part = {field: value for field, value in part.items() if field != name}
+                if part.get("text").__class__ is str:
+                    if rules:
+                        part = {**part, "text": self.text(part["text"], place)}
+                elif place != "tool":
+                    part = self.part(part)
+            kept.append(part)
+        if len(kept) == 1 and kept[0].__class__ is dict:
             only = kept[0]
             if len(only) == 2 and only.get("type") in _TEXTS and isinstance(only.get("text"), str):
                 return only["text"]
         return kept
 
-    def part(self, part: dict[str, Json], place: Place) -> dict[str, Any]:
-        names = self.volatile.part
-        if not names.isdisjoint(part):
-            part = {name: value for name, value in part.items() if name not in names}
-        text = part.get("text")
-        if isinstance(text, str):
-            if not self.rules[place]:
-                return part
-            plain = self.text(text, place)
-            return part if plain is text else {**part, "text": plain}
-        if place == "tool":
-            return part
+    def part(self, part: dict[str, Json]) -> dict[str, Any]:
+        """A part that is no text: what names a call is renamed."""
+        kind = part.get("type")
         if "tool_use_id" in part:
-            return self.tool_result(part)
-        if "id" in part and isinstance(part.get("type"), str) and part["type"].endswith("tool_use"):
-            return {**part, "id": self.call_id(part["id"])}
+            kept = part.copy()
+            kept["tool_use_id"] = self.call_id(part["tool_use_id"])
+            content = part.get("content")
+            if content.__class__ is list:
+                kept["content"] = self.parts(content, "tool")
+            elif content.__class__ is str and self.rules["tool"]:
+                kept["content"] = self.text(content, "tool")
+            return kept
+        if kind.__class__ is str and kind.endswith("tool_use"):
+            call: dict[str, Any] = self.renamed(part, "id")
+            return call
         for name in ("functionCall", "functionResponse"):
             if isinstance(part.get(name), dict):
                 return {**part, name: self.function(part[name])}
         return part
 
-    def tool_result(self, part: dict[str, Json]) -> dict[str, Any]:
-        kept = {**part, "tool_use_id": self.call_id(part["tool_use_id"])}
-        content = kept.get("content")
-        if isinstance(content, list):
-            kept["content"] = self.parts(content, "tool")
-        elif isinstance(content, str) and self.rules["tool"]:
-            kept["content"] = self.text(content, "tool")
-        return kept
-
     def function(self, function: dict[str, Json]) -> dict[str, Any]:
-        kept = dict(function)
-        if "id" in kept:
-            kept["id"] = self.call_id(kept["id"])
+        kept: dict[str, Any] = self.renamed(function, "id")
         response = kept.get("response")
         if isinstance(response, dict) and self.rules["tool"]:
+            kept = kept.copy()
             kept["response"] = {k: self.text(v, "tool") if isinstance(v, str) else v for k, v in response.items()}
         return kept
 
-    def call_id(self, value: Json) -> Json:
-        if not isinstance(value, str):
+    def renamed(self, value: Json, field: str) -> Any:
+        """A copy of an object, with the call's id in `field` renamed."""
+        if value.__class__ is not dict or value.get(field).__class__ is not str:
             return value
-        return self.call_ids.setdefault(value, f"call{len(self.call_ids)}")
+        kept = value.copy()
+        kept[field] = self.call_ids[kept[field]]
+        return kept
 
-    def text(self, text: str, place: Place) -> str:
+    def call_id(self, value: Json) -> Json:
+        return self.call_ids[value] if value.__class__ is str else value
+
+    def text(self, text: str, place: _Where) -> str:
         for rule in self.rules[place]:
             if rule.starts:
                 found = rule.pattern.match(text) if text.startswith(rule.hint) else None
@@ -275,6 +311,14 @@ class _Walk:
             elif rule.hint in text:
                 text = rule.pattern.sub(rule.replacement, text)
         return text
+
+
+def _place(role: Json) -> _Where:
+    if role == "tool":
+        return "tool"
+    if role == "system" or role == "developer":
+        return "system"
+    return "user" if role == "user" else "reply"
 
 
 def _text_of(block: Json) -> str:

@@ -137,10 +137,10 @@ def fingerprint(canonical: bytes) -> dict[str, str]:
     Returns:
         Path (`body.messages[3].content[0].text`) to 16 hex digits. What lies deeper than a part's fields is one value.
     """
-    if not canonical:
-        return {}
     prints: dict[str, str] = {}
-    waiting: deque[tuple[str, Json, int]] = deque([("", orjson.loads(canonical.replace(b"\x00", b"")), 0)])
+    waiting: deque[tuple[str, Json, int]] = deque()
+    if canonical:
+        waiting.append(("", orjson.loads(canonical.replace(b"\x00", b"")), 0))
     while waiting:
         path, value, depth = waiting.popleft()
         if value and depth < 7 and isinstance(value, dict | list) and len(prints) + len(waiting) < _PRINTS:

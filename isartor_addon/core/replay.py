@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import orjson
 
+from isartor_addon.core.errors import BadReply, Untranslatable
 from isartor_addon.core.prompt import Json, Opaque, Part, Text, Thinking, ToolCall
 from isartor_addon.core.reply import Reply
 
@@ -22,17 +23,22 @@ def changed_ids(recorded: Mapping[str, str], present: Mapping[str, str]) -> tupl
     return {name: recorded[name] for name in names}, {name: present[name] for name in names}
 
 
-def named(reply: Reply, ids: Mapping[str, str]) -> dict[str, str]:
-    """Those of `ids` that the reply says somewhere."""
+def named(content: bytes, ids: Mapping[str, str], *, read: Callable[[bytes], Reply]) -> dict[str, str]:
+    """
+    Those of `ids` that a recorded body says somewhere, in one piece or in several.
+
+    Only these need to be kept with a recording: one that names none is replayed as it is.
+
+    Args:
+        content: the whole body.
+        ids: by name.
+        read: decodes a body of this kind.
+    """
     if not ids:
         return {}
-    said = "\n".join(_said(part) for part in reply.parts)
-    return {name: value for name, value in ids.items() if mentions(said, {name: value})}
-
-
-def mentions(text: str, ids: Mapping[str, str]) -> bool:
-    """Whether one of `ids` stands in `text`."""
-    return any(value in text for value in ids.values())
+    reply = _readable(content, read)
+    said = "\n".join(map(_said, reply.parts)) if reply else ""
+    return {name: value for name, value in ids.items() if value in said or _escaped(value) in content}
 
 
 def substitute(
@@ -45,24 +51,22 @@ def substitute(
         chunks: the body in the pieces in which it is replayed; their number stays.
         old: the recorded run's ids by name.
         new: the present run's, under the same names.
-        read: decodes a whole body of this kind.
+        read: decodes a whole body of this kind; where it cannot, only what stands in one piece is swapped.
 
     Returns:
         The new pieces (the same tuple when there is nothing to do), or None when bytes do not show every place: then
         the reply must be written anew from `substitute_reply`.
-
-    Raises:
-        BadReply, Untranslatable: from `read`.
     """
     swap = _Swap(old, new)
     if not swap.pairs:
         return chunks
     content = b"".join(chunks)
-    reply = read(content)
     swapped = swap.chunks(chunks, content)
-    told = swap.reply(reply)
-    now = reply if swapped is chunks else read(b"".join(swapped))
-    return swapped if now.parts == told.parts else None
+    reply = _readable(content, read)
+    if reply is None:
+        return swapped
+    now = reply if swapped is chunks else _readable(b"".join(swapped), read)
+    return swapped if now is not None and now.parts == swap.reply(reply).parts else None
 
 
 def substitute_reply(reply: Reply, old: Mapping[str, str], new: Mapping[str, str]) -> Reply:
@@ -73,6 +77,13 @@ def substitute_reply(reply: Reply, old: Mapping[str, str], new: Mapping[str, str
     """
     swap = _Swap(old, new)
     return swap.reply(reply) if swap.pairs else reply
+
+
+def _readable(content: bytes, read: Callable[[bytes], Reply]) -> Reply | None:
+    try:
+        return read(content)
+    except (BadReply, Untranslatable):
+        return None
 
 
 class _Swap:

@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from isartor_addon.core.identity import TOO_DEEP, Identity, differences, digest, fingerprint, value_at
+from tests.core.asking import ANTHROPIC, CHAT, GEMINI, RESPONSES, ask
+from tests.core.test_canonical import BODIES
+
+SESSION = "0b9e4009-7079-403b-aa15-8fd32aa02070"
+
+
+def hello(**more: Any) -> dict[str, Any]:
+    return {"model": "m-1", "messages": [{"role": "user", "content": "hello"}], **more}
+
+
+def test_callers_share_content_but_no_key() -> None:
+    """Two callers who ask the same have one content and two keys."""
+    one, other = ask(CHAT, hello(), caller="a"), ask(CHAT, hello(), caller="b")
+    assert one.content == other.content
+    assert one.key != other.key
+    assert one == ask(CHAT, hello(), caller="a")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.openai.com:8443/v1/chat/completions",
+        "https://openrouter.ai/api/v1/chat/completions",
+        "https://api.openai.com/v1/chat/completions?api-version=2026-01-01",
+    ],
+)
+def test_providers_never_share(url: str) -> None:
+    """Another host, port or query is another request."""
+    assert ask(CHAT, hello()).key != ask(url, hello()).key
+
+
+def test_models_in_the_path_never_share() -> None:
+    """Where the path names the model, it counts."""
+    body = BODIES[GEMINI]
+    assert ask(GEMINI, body).key != ask(GEMINI.replace("2.5-flash", "2.5-pro"), body).key
+
+
+def test_operations_never_share() -> None:
+    """Counting the tokens of a prompt is not answering it."""
+    assert ask(ANTHROPIC, hello()).key != ask(f"{ANTHROPIC}/count_tokens", hello()).key
+
+
+@pytest.mark.parametrize(
+    "query", ["key=AIza0123456789", "alt=sse", "$alt=json;enum-encoding=int", "access_token=ya29.a"]
+)
+def test_query_parameters_that_ask_nothing_do_not_count(query: str) -> None:
+    """Credentials and the way of delivery stand in Gemini's query; they are no part of what is asked."""
+    assert ask(GEMINI, BODIES[GEMINI]).content == ask(f"{GEMINI}?{query}", BODIES[GEMINI]).content
+
+
+def test_delivery_does_not_count() -> None:
+    """A stream and a whole answer are one answer."""
+    keys = {
+        ask(CHAT, hello()).key,
+        ask(CHAT, hello(stream=True, stream_options={"include_usage": True})).key,
+        ask(CHAT, hello(stream=False)).key,
+    }
+    assert 1 == len(keys)
+
+
+def test_only_headers_that_select_behaviour_count() -> None:
+    """`anthropic-beta` and `anthropic-version` count; ids of the request and the tool's version do not."""
+    plain = {"anthropic-beta": "a", "anthropic-version": "2023-06-01", "user-agent": "x/1", "x-request-id": "1"}
+    key = ask(ANTHROPIC, hello(), plain).key
+    assert key == ask(ANTHROPIC, hello(), plain | {"user-agent": "x/2", "x-request-id": "2", "x-new": "y"}).key
+    assert key != ask(ANTHROPIC, hello(), plain | {"anthropic-beta": "b"}).key
+    assert key != ask(ANTHROPIC, hello(), plain | {"anthropic-version": "2026-10-21"}).key
+
+
+def picture(url: str) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}]}
+
+
+def under(system: str) -> dict[str, Any]:
+    return {"messages": [{"role": "system", "content": system}, {"role": "user", "content": "hello"}]}
+
+
+ISOLATED: list[dict[str, Any]] = [
+    {"tools": [{"type": "function", "function": {"name": "a"}}]},
+    {"tools": [{"type": "function", "function": {"name": "b"}}]},
+    {"temperature": 0},
+    {"temperature": 1},
+    under("be kind"),
+    under("be rude"),
+    picture("data:,a"),
+    picture("data:,b"),
+    {"user": "person-1"},
+    {"user": "person-2"},
+    {"metadata": {"user_id": "person-1"}},
+    {"metadata": {"user_id": "person-2"}},
+]
+
+
+def test_isolation() -> None:
+    """Tool sets, temperatures, system prompts, images and end users never share: all these keys are different."""
+    assert len(ISOLATED) == len({ask(CHAT, hello(**change)).key for change in ISOLATED})
+
+
+def test_run_ids_come_with_the_identity() -> None:
+    """What the request declares of its run, and its tool calls' ids, are kept for the replay."""
+    found = ask(ANTHROPIC, BODIES[ANTHROPIC], {"x-session-id": SESSION})
+    assert {"session": SESSION, "call0": "toolu_0000000001"} == dict(found.run_ids)
+
+
+def test_a_body_nested_too_deeply_is_not_cached() -> None:
+    """orjson reads 1024 levels and writes 254: what lies between has no key, and says so."""
+    deep = orjson.loads(b"[" * 900 + b"]" * 900)
+    found = ask(CHAT, hello(x=deep))
+    assert TOO_DEEP == found.uncacheable
+    assert 64 == len(found.key)
+
+
+def test_what_the_wire_will_not_have_cached() -> None:
+    """A reason of the wire's is the identity's."""
+    found = ask(RESPONSES, {"model": "m", "input": "x", "background": True})
+    assert "" != found.uncacheable
+
+
+def test_digest_tells_where_parts_end() -> None:
+    """The same bytes, cut elsewhere, hash to something else."""
+    assert digest(b"ab", b"c") != digest(b"a", b"bc")
+    assert digest(b"abc") != digest(b"abc", b"")
+
+
+def changed(url: str, *path: Any, to: Any) -> dict[str, Any]:
+    body = copy.deepcopy(BODIES[url])
+    at: Any = body
+    for step in path[:-1]:
+        at = at[step]
+    at[path[-1]] = to
+    return body
+
+
+@pytest.mark.parametrize(
+    ("url", "path", "named"),
+    [
+        (ANTHROPIC, ("messages", 0, "content", 0, "text"), "body.messages[0].content[0].text"),
+        (ANTHROPIC, ("messages", 0, "content", 1, "source", "data"), "body.messages[0].content[1].source.data"),
+        (ANTHROPIC, ("messages", 1, "content", 1, "input"), "body.messages[1].content[1].input"),
+        (ANTHROPIC, ("system", 1, "text"), "body.system[1].text"),
+        (ANTHROPIC, ("tools", 0, "description"), "body.tools[0].description"),
+        (CHAT, ("tools", 0, "function", "description"), "body.tools[0].function.description"),
+        (CHAT, ("temperature",), "body.temperature"),
+        (GEMINI, ("contents", 1, "parts", 0, "functionCall", "args"), "body.contents[1].parts[0].functionCall.args"),
+        (
+            GEMINI,
+            ("generationConfig", "thinkingConfig", "thinkingLevel"),
+            "body.generationConfig.thinkingConfig.thinkingLevel",
+        ),
+    ],
+)
+def test_a_difference_is_named(url: str, path: tuple[Any, ...], named: str) -> None:
+    """The path of a changed field is what a person would write."""
+    one, other = ask(url, BODIES[url]), ask(url, changed(url, *path, to="other"))
+    found = differences(fingerprint(one.canonical), fingerprint(other.canonical))
+    assert [named] == found or [named] == sorted({each[: len(named)] for each in found})
+    assert "other" == value_at(other.canonical, named)
+
+
+def test_differences_of_headers_and_target_are_named() -> None:
+    """Not only the body can differ."""
+    one = ask(ANTHROPIC, hello(), {"anthropic-beta": "a"})
+    other = ask("https://api.example.com/v1/messages", hello(), {"anthropic-beta": "b"})
+    assert ["headers.anthropic-beta", "target.host"] == differences(
+        fingerprint(one.canonical), fingerprint(other.canonical)
+    )
+
+
+def test_what_only_one_has_is_named_once() -> None:
+    """A further turn is one difference, not one for each of its fields; turns are sorted as numbers."""
+    turns = [{"role": "user", "content": f"word {number}"} for number in range(12)]
+    one, other = ask(CHAT, hello(messages=turns[:9])), ask(CHAT, hello(messages=turns))
+    found = differences(fingerprint(one.canonical), fingerprint(other.canonical))
+    assert ["body.messages[9]", "body.messages[10]", "body.messages[11]"] == found
+
+
+def test_equal_requests_have_no_differences() -> None:
+    """Also where an id of the run stands in them."""
+    prints = [
+        fingerprint(ask(CHAT, hello(folder=f"/s/{session}"), {"x-session-id": session}).canonical)
+        for session in (SESSION, SESSION[::-1])
+    ]
+    assert [] == differences(*prints)
+
+
+@pytest.mark.parametrize("name", ["a.b", "a[0]", 'a"b', "", "a\nb"])
+def test_odd_names_have_paths(name: str) -> None:
+    """A field may be named anything; its path leads to it."""
+    canonical = ask(CHAT, hello(extra={name: 7})).canonical
+    paths = [path for path in fingerprint(canonical) if path.startswith("body.extra")]
+    assert [7] == [value_at(canonical, path) for path in paths]
+
+
+def test_a_fingerprint_is_bounded() -> None:
+    """A body of a hundred thousand fields has no hundred thousand paths."""
+    canonical = orjson.dumps({"body": [[[n] for n in range(100)] for _ in range(1000)], "headers": {}, "target": {}})
+    assert len(fingerprint(canonical)) < 6000
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.recursive(
+        st.none() | st.text() | st.integers(-9, 9), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
+def test_fingerprints_tell_bodies_apart(extra: Any) -> None:
+    """Whatever a field holds, its fingerprint differs from another's exactly when its value does."""
+    one, other = ask(CHAT, hello(extra=extra)), ask(CHAT, hello(extra=[extra]))
+    assert [] == differences(fingerprint(one.canonical), fingerprint(one.canonical))
+    assert [] != differences(fingerprint(one.canonical), fingerprint(other.canonical))
+
+
+def test_no_fingerprint_of_nothing() -> None:
+    """What was never written down has no fields."""
+    assert {} == fingerprint(Identity("k", "c").canonical)
