@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,6 +66,10 @@ class Proxy:
     def port(self) -> int:
         """The port of the first mode."""
         return next(iter(self.ports.values()))
+
+    def port_of(self, mode: str) -> int:
+        """The port of the mode whose specification begins so."""
+        return next(port for spec, port in self.ports.items() if spec.startswith(mode))
 
     @property
     def url(self) -> str:
@@ -161,21 +166,16 @@ class Proxy:
 
     def context(self, *, http2: bool = False) -> ssl.SSLContext:
         """A client's TLS settings that trust this proxy's CA and the fake internet's own."""
-        context = ssl.create_default_context(cafile=self.ca)
+        context = _Preferring(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(self.ca)
         context.load_verify_locations(self.provider.authority.path)
         context.set_alpn_protocols(["h2", "http/1.1"] if http2 else ["http/1.1"])
         return context
 
-    def client(self, *, http2: bool = False, mode: str = "", limits: httpx.Limits | None = None) -> httpx.Client:
+    def client(self, *, http2: bool = False) -> httpx.Client:
         """A client that sends everything through the proxy."""
-        port = self.ports[mode] if mode else self.port
         return httpx.Client(
-            proxy=f"http://127.0.0.1:{port}",
-            verify=self.context(http2=http2),
-            http2=http2,
-            timeout=PATIENCE_S,
-            limits=limits or httpx.Limits(),
-            trust_env=False,
+            proxy=self.url, verify=self.context(http2=http2), http2=http2, timeout=PATIENCE_S, trust_env=False
         )
 
     def async_client(self, *, http2: bool = False) -> httpx.AsyncClient:
@@ -192,6 +192,20 @@ class Proxy:
     def direct(self) -> httpx.Client:
         """A client whose base URL is the proxy's own port."""
         return httpx.Client(base_url=self.url, timeout=PATIENCE_S, trust_env=False)
+
+
+def free_port() -> int:
+    """A port that nobody has now (mitmproxy takes port 0 for one of its modes only)."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+class _Preferring(ssl.SSLContext):
+    """Offers HTTP/2 first, as most clients do; httpcore offers it last, and mitmproxy takes the first it knows."""
+
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        super().set_alpn_protocols(sorted(alpn_protocols))
 
 
 def wait_for(happened: object, what: str) -> None:

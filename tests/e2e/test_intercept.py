@@ -100,7 +100,7 @@ def test_a_tool_call_is_replayed(client: httpx.Client, provider: Provider, words
 
 def test_a_replayed_tool_call_names_the_new_runs_folder(client: httpx.Client, provider: Provider, words: str) -> None:
     """Where the answer names the session the client declares, the next session's name stands in the replay."""
-    old, new = "11111111-2222-4333-8444-555555555555", "99999999-8888-4777-8666-555555555555"
+    old, new = "1a2b3c4d-2222-4333-8444-5e5f6a7b8c9d", "9f8e7d6c-8888-4777-8666-1b2c3d4e5f6a"
     tool = {"name": "Write", "description": "write", "input_schema": {"type": "object", "properties": {}}}
 
     def run(session: str) -> httpx.Response:

@@ -11,17 +11,16 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from tests.e2e.harness import OPENAI, REGULAR, Proxy, Setup
+from tests.e2e.harness import OPENAI, REGULAR, Proxy, Setup, free_port
 from tests.e2e.wires import CHAT, MESSAGES
 from tests.fake import Provider
-
-REVERSE = f"reverse:{OPENAI}@127.0.0.1:0"
-SOCKS = "socks5@127.0.0.1:0"
 
 
 @pytest.fixture(scope="module")
 def many(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    with Proxy(tmp_path_factory.mktemp("many"), provider, Setup(modes=(REGULAR, REVERSE, SOCKS))) as running:
+    """One process with three modes, in the order regular, reverse, SOCKS."""
+    modes = (REGULAR, f"reverse:{OPENAI}@127.0.0.1:{free_port()}", f"socks5@127.0.0.1:{free_port()}")
+    with Proxy(tmp_path_factory.mktemp("many"), provider, Setup(modes=modes)) as running:
         yield running
 
 
@@ -40,7 +39,7 @@ def test_regular(proxy: Proxy, provider: Provider, http2: bool, stream: bool, wo
 @pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
 def test_reverse(many: Proxy, provider: Provider, stream: bool, words: str) -> None:
     """As a reverse proxy before one provider the repeat is answered here."""
-    base = f"http://127.0.0.1:{many.ports[REVERSE]}"
+    base = f"http://127.0.0.1:{many.port_of('reverse')}"
     with httpx.Client(trust_env=False) as client:
         replies = [
             client.post(f"{base}/v1/chat/completions", json=CHAT.body(words, stream), headers=dict(CHAT.headers))
@@ -81,7 +80,7 @@ def test_socks(many: Proxy, provider: Provider, words: str) -> None:
 
 
 def _through_socks(proxy: Proxy, words: str) -> bytes:
-    with socket.create_connection(("127.0.0.1", proxy.ports[SOCKS]), timeout=20) as raw:
+    with socket.create_connection(("127.0.0.1", proxy.port_of("socks5")), timeout=20) as raw:
         raw.sendall(b"\x05\x01\x00")
         assert raw.recv(2) == b"\x05\x00"
         host = b"api.openai.com"
@@ -100,10 +99,10 @@ def _through_socks(proxy: Proxy, words: str) -> bytes:
 def test_modes_of_one_process_share_the_cache(many: Proxy, provider: Provider, words: str) -> None:
     """What came by one door is answered at the other."""
     body, headers = CHAT.body(words, False), dict(CHAT.headers)
-    with many.client(mode=REGULAR) as client:
+    with many.client() as client:
         client.post(CHAT.whole, json=body, headers=headers)
     with httpx.Client(trust_env=False) as client:
-        url = f"http://127.0.0.1:{many.ports[REVERSE]}/v1/chat/completions"
+        url = f"http://127.0.0.1:{many.port_of('reverse')}/v1/chat/completions"
         assert client.post(url, json=body, headers=headers).headers["x-isartor-layer"] == "l1a"
     assert provider.generations(words) == 1
 
