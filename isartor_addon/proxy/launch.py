@@ -99,11 +99,6 @@ def _options(config: Config, launch: Launch, at: Places) -> Options:
         raise ConfigError(
             f"confdir is {at.ca}, where Isartor's own CA is; for another one use `mitmdump -s isartor_addon`."
         )
-    _apply(options, launch.settings)
-    if (exposed := _exposed(options)) and not _named(launch.settings, "proxyauth"):
-        if not config.token:
-            raise ConfigError(f"{exposed}, which other machines reach: that needs a token (--token or ISARTOR_TOKEN).")
-        _apply(options, [f"proxyauth={USER}:{config.token}"])
     return options
 
 
@@ -127,11 +122,23 @@ def _with_port(modes: Sequence[str], port: int | None) -> list[str]:
     return result
 
 
-def _apply(options: Options, settings: Sequence[str]) -> None:
-    try:
-        options.set(*settings, defer=True)
-    except exceptions.OptionsError as error:
-        raise ConfigError(f"--set: {error}.") from None
+def _guard(options: Options, token: str) -> str:
+    """
+    Let other machines in only with a token.
+
+    Returns:
+        What clients must show; empty: nothing, as only this machine reaches the proxy.
+
+    Raises:
+        ConfigError: other machines would reach it, and there is no token.
+    """
+    exposed = _exposed(options)
+    if not exposed or options.proxyauth:
+        return ""
+    if not token:
+        raise ConfigError(f"{exposed}, which other machines reach: that needs a token (--token or ISARTOR_TOKEN).")
+    options.update(proxyauth=f"{USER}:{token}")
+    return token
 
 
 def _exposed(options: Options) -> str:
@@ -159,16 +166,18 @@ async def _run(
 ) -> None:
     _turn_down_logging(config.log_level)
     master: Master = WebMaster(options) if launch.web else DumpMaster(options)
-    # Options of mitmproxy's own addons exist from here on. Requests are not printed: their URLs may carry keys.
-    options.update(**{"connection_strategy": "lazy", "termlog_verbosity": _LEVELS[config.log_level]})
+    # Options of mitmproxy's own addons exist from here on; set earlier, the addons would not hear of them.
+    # Requests are not printed: their URLs may carry keys.
+    options.update(connection_strategy="lazy", termlog_verbosity=_LEVELS[config.log_level])
     options.update_known(flow_detail=0, web_open_browser=False)
-    _apply(options, launch.settings)  # once more: they beat the line above
     try:
+        options.set(*launch.settings, defer=True)
+        token = _guard(options, config.token)
         _add_first(master, Isartor(config))
-        options.update(scripts=list(launch.scripts))
+        options.update(scripts=[*options.scripts, *launch.scripts])
     except exceptions.OptionsError as error:
-        raise ConfigError(f"{error}.") from None
-    master.addons.add(_Announcer(master, claimed, ready, token=config.token if _exposed(options) else ""))
+        raise ConfigError(f"{str(error).removesuffix('.')}.") from None
+    master.addons.add(_Announcer(master, claimed, ready, token=token))
     _stop_on_signals(master)
     await master.run()
 
