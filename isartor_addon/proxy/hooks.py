@@ -104,6 +104,10 @@ class Isartor:
         host = data.client_hello.sni or address[0]
         if not self.house.hosts.matches(host, address[1]):
             data.ignore_connection = True
+        elif not data.context.server.connected and _is_ip(address[0]) and data.client_hello.sni:
+            # A client that resolves names itself (socks5, transparent) gives an address, which mitmproxy would write
+            # into the leaf beside the name, and our CA may sign for no address.
+            data.context.server.address = (data.client_hello.sni, address[1])
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         """While a cassette is replayed nothing leaves this machine."""
@@ -381,11 +385,16 @@ def _sender_of(flow: http.HTTPFlow) -> Sender:
     """Who sent it; see `core/caller.py` for what that decides."""
     user = flow.metadata.get("proxyauth")
     peer = flow.client_conn.peername
-    try:
-        local = peer is not None and ipaddress.ip_address(peer[0].partition("%")[0]).is_loopback
-    except ValueError:
-        local = False
+    local = peer is not None and _is_ip(peer[0]) and ipaddress.ip_address(peer[0]).is_loopback
     return Sender(trusted=local and not user, user=user[0] if user else "")
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _content_length(request: http.Request) -> int:
