@@ -67,8 +67,7 @@ class OpenAIResponses(Wire):
         template = body.get("prompt")
         if isinstance(template, dict) and not template.get("version"):
             return "a prompt template without a version may change"
-        tools = body.get("tools")
-        for tool in tools if isinstance(tools, list) else []:
+        for tool in _offered(body):
             if isinstance(tool, dict) and _acts(tool):
                 return f"the provider runs the tool {tool['type']} with state of its own"
         return ""
@@ -160,6 +159,14 @@ class OpenAIResponses(Wire):
 def is_socket_path(path: str) -> bool:
     """Whether an upgrade on this path opens a WebSocket of Responses."""
     return path.endswith("/responses")
+
+
+def _offered(body: Mapping[str, Json]) -> list[Json]:
+    """The tools of the request, also those that Codex gives as an input item."""
+    items = body.get("input")
+    places = [body, *(item for item in (items if isinstance(items, list) else ()) if isinstance(item, dict))]
+    lists = [place["tools"] for place in places if isinstance(place.get("tools"), list)]
+    return [tool for tools in lists for tool in tools]
 
 
 def _acts(tool: Mapping[str, Json]) -> bool:

@@ -2,8 +2,8 @@
 
 Source: the streaming events of the OpenAI API reference. The terminal event (`response.completed`,
 `response.incomplete`) carries the whole response, so the decoder gives everything there, at once and exact; before it
-there is nothing but the parts of the same. ChatGPT's Codex backend leaves `output` empty in it: then the items are
-those of the `response.output_item.done` events.
+there is nothing but the parts of the same. ChatGPT's Codex backend leaves `output` empty in it: where the terminal
+event holds fewer items than the `response.output_item.done` events told, those are taken.
 
 As content, WebSocket messages stand one after the other; white space between them does not matter.
 """
@@ -124,10 +124,11 @@ class EventDecoder:
     def _finish(self, response: dict[str, Json], kind: str) -> list[Delta]:
         streamed = [item for _, item in sorted(self._items.items())]
         output = said.objects(response.get("output") or [], "output")
-        if output and streamed and [_essence(item) for item in output] != [_essence(item) for item in streamed]:
+        fuller, other = (output, streamed) if len(output) >= len(streamed) else (streamed, output)
+        if not _within(other, fuller):
             raise BadReply("the terminal event says something else than the events before it")
         status = response.get("status") or kind.removeprefix("response.")
-        whole = {**response, "status": status, "output": output or streamed}
+        whole = {**response, "status": status, "output": fuller}
         reply = read_response(whole)
         self.response = whole
         return [
@@ -147,6 +148,12 @@ def _essence(item: Mapping[str, Json]) -> tuple[Json, ...]:
     content = item.get("content")
     texts = [part.get("text") for part in content if isinstance(part, dict)] if isinstance(content, list) else content
     return (item.get("type"), texts, item.get("name"), item.get("arguments"), item.get("input"), item.get("call_id"))
+
+
+def _within(some: Iterable[Mapping[str, Json]], items: Iterable[Mapping[str, Json]]) -> bool:
+    """Whether all of `some` are said in `items`, in their order."""
+    rest = iter([_essence(item) for item in items])
+    return all(_essence(item) in rest for item in some)
 
 
 def sse_decoder() -> EventDecoder:

@@ -3,8 +3,8 @@
 Over the socket a client sends `response.create` messages that carry only what is new and name the response they go on
 from (`previous_response_id`). A `Chain` holds the conversation behind every response that one connection has seen, so
 that such a message can be read as the HTTP request that asks the same, with the whole `input`: of that body the key
-is made (the words the model said before count, ids of calls are matched, and WebSocket and HTTP share keys), and
-that is what the provider is sent when it does not know the response named, because it was answered here.
+is made (the words the model said before count, and ids of calls are matched, both as over HTTP), and that is what the
+provider is sent when it does not know the response named, because it was answered here.
 
 Source: OpenAI API reference, WebSocket events, and the guide to WebSocket mode: every message gives its own
 `instructions`, `tools` and settings, only the items are carried on, also from a `generate: false` message; output items
@@ -35,6 +35,8 @@ PREVIOUS: Final = "previous_response_id"
 _COMPLETE: Final = frozenset({"response.completed", "response.incomplete"})
 _FAILED: Final = frozenset({"response.failed", "response.cancelled", "error"})
 _HINT: Final = re.compile(rb'"(?:response\.(?:completed|incomplete|failed|cancelled)|error)"')
+_TOLD: Final = re.compile(rb'"(?:response\.(?:output_item\.done|completed|incomplete|failed|cancelled)|error)"')
+"""What in a message makes it worth reading to know the whole response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,7 @@ class Chain:
         provider (`conversation`), so that it cannot be told again.
         """
         decoder = socket_decoder()
-        content = b"".join(messages)
+        content = b"".join(message for message in messages if _TOLD.search(message))
         try:
             decoder.feed(content)
         except BadReply:

@@ -300,6 +300,7 @@ def test_mode_follows_stream() -> None:
         ({"prompt": {"id": "pmpt_1", "version": "2"}}, True),
         ({"background": True}, False),
         ({"conversation": "conv_1"}, False),
+        ({"input": [{"type": "additional_tools", "tools": [{"type": "mcp"}]}]}, False),
         ({"conversation": {"id": "conv_1"}}, False),
         ({"prompt": {"id": "pmpt_1"}}, False),
         ({"tools": [{"type": "mcp", "server_url": "https://e.org"}]}, False),
@@ -433,6 +434,18 @@ def test_a_terminal_event_that_contradicts_the_stream_is_bad() -> None:
     assert broken != golden("text_sse")
     with pytest.raises(BadReply):
         WIRE.read("sse", broken)
+
+
+def test_the_fuller_telling_counts() -> None:
+    """A terminal event that lacks a streamed item, and a stream without events of its items, are both complete."""
+    whole = golden("parallel_tools_sse")
+    reply = WIRE.read("sse", whole)
+    *begun, last = whole.split(b"event: ")
+    terminal = orjson.loads(last.partition(b"data: ")[2])
+    del terminal["response"]["output"][0]
+    fewer = b"event: ".join([*begun, b"response.completed\ndata: " + orjson.dumps(terminal) + b"\n\n"])
+    assert reply == WIRE.read("sse", fewer)
+    assert reply == WIRE.read("sse", b"event: " + last)
 
 
 def test_nothing_counts_after_the_terminal_event() -> None:

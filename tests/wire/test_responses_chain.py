@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from isartor_addon.core.canonical import canonical
+from isartor_addon.core.client import Volatile
 from isartor_addon.wire.openai_responses import WIRE
 from isartor_addon.wire.responses_chain import Chain, Create, error_message, fate, in_lane, read_create
 
@@ -64,6 +66,25 @@ def test_a_hit_after_a_hit_is_the_whole_conversation() -> None:
     result = {"type": "custom_tool_call_output", "call_id": "call_1", "output": "x"}
     second, _ = create("resp_1", result)
     assert {"input": [user("hi"), call, result]} == asked(chain, second)
+
+
+def test_a_socket_asks_what_http_asks() -> None:
+    """A tool round over the socket means what the same round means over HTTP, ids of calls and items apart."""
+    chain = Chain()
+    volatile = Volatile(turn=frozenset({"id"}))
+    first, _ = create(None, user("hi"), stream=True)
+    call = {"type": "function_call", "call_id": "call_socket_1", "name": "f", "arguments": "{}"}
+    chain.learn(first, answer("resp_1", {**call, "id": "fc_1"}), local=False)
+    result = {"type": "function_call_output", "call_id": "call_socket_1", "output": "x"}
+    second, _ = create("resp_1", result)
+    over_http = {
+        "model": "m",
+        "store": False,
+        "stream": True,
+        "input": [user("hi"), {**call, "call_id": "call_http_1", "id": "fc_9"}, {**result, "call_id": "call_http_1"}],
+    }
+    meanings = [canonical(body, WIRE.shape, volatile).body for body in (chain.body(second), over_http)]
+    assert meanings[0] == meanings[1]
 
 
 def test_what_the_model_said_before_counts() -> None:
