@@ -23,7 +23,7 @@ STREAMS = [case for case in ALL if case.mode != "json" and case.route.operation 
 WITHOUT_USAGE = {("openai_chat", "sse"), ("openai_completions", "sse")}
 """Where a wire's mode has no place for the usage."""
 EDGE, STEP = 300, 7
-"""So many bytes at either end are cut at each, what lies between at every seventh; all others are cut by the next test."""
+"""So many bytes at either end are cut at each, what lies between at every seventh; the next test cuts everywhere."""
 
 
 def each(cases: list[Transcript] | tuple[Transcript, ...]) -> pytest.MarkDecorator:
