@@ -19,7 +19,7 @@ from isartor_addon.core.errors import StoreError
 from isartor_addon.core.identity import ANYONE
 from isartor_addon.core.recording import Entry
 from isartor_addon.layers.ports import Clock
-from isartor_addon.store.disk import make_directory
+from isartor_addon.store.disk import make_directory, make_file
 from isartor_addon.store.epoch import EVERYTHING, Epoch
 from isartor_addon.store.form import Damaged
 from isartor_addon.store.front import Front, weight
@@ -37,6 +37,8 @@ COUNT_S = 60.0
 """How often counters are written down."""
 PATIENCE_S = 60.0
 """How long people wait for a list, a removal or a pin."""
+WAITING_BYTES = 32 << 20
+"""What waits to be written; when it is more, the disk does not keep up, and further entries are in memory only."""
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +74,8 @@ class AnswerStore:
         self.imported = self._marker.exists()
         self._write = Worker(directory, size_bytes=size_bytes, writes=True, switch=self._switch)
         self._read = Worker(directory, size_bytes=size_bytes, writes=False, switch=self._switch)
-        self._write.soon(lambda rooms: None)
+        for worker in (self._write, self._read):
+            worker.soon(lambda rooms: None)
 
     # What the exact layer asks.
 
@@ -124,7 +127,7 @@ class AnswerStore:
                 self._generation += 1
             self._count("stored", now)
             size = weight(entry)
-            if not usable or self._pending_bytes + size > self._front.limit:
+            if not usable or (self._pending and self._pending_bytes + size > WAITING_BYTES):
                 return
             self._pending_bytes += size
             self._pending[entry.key] = entry
@@ -295,7 +298,7 @@ class AnswerStore:
             return
         rooms.write(entry, self._clock.time())
         if entry.caller == ANYONE and not self.imported:
-            self._marker.touch(mode=0o600)
+            make_file(self._marker)
             self.imported = True
         self._epoch.note([entry.key])
 

@@ -9,10 +9,9 @@ from pathlib import Path
 from isartor_addon.core.errors import StoreError
 from isartor_addon.core.recording import Entry
 from isartor_addon.layers.ports import Shelf
-from isartor_addon.store.answers import AnswerStore
+from isartor_addon.store.answers import WAITING_BYTES, AnswerStore
 from isartor_addon.store.cassette import as_nobodys, fits, read_cassette, write_whole
-
-_AT_A_TIME = 20
+from isartor_addon.store.front import weight
 
 
 def export(shelf: Shelf, file: Path, *, model: str = "", host: str = "") -> int:
@@ -63,9 +62,12 @@ def import_(file: Path, answers: AnswerStore, *, expires: float) -> int:
         StoreError: the store cannot be written now.
     """
     entries = read_cassette(file)
-    for number, entry in enumerate(entries.values(), 1):
-        answers.put(replace(entry, expires=expires, pinned=False))
-        if number % _AT_A_TIME == 0:
+    unwritten = 0
+    for entry in entries.values():
+        unwritten += weight(entry)
+        if unwritten > WAITING_BYTES // 2:
             answers.settle()
+            unwritten = weight(entry)
+        answers.put(replace(entry, expires=expires, pinned=False))
     answers.settle()
     return len(entries)

@@ -16,6 +16,7 @@ import diskcache
 from diskcache.core import MODE_RAW, UNKNOWN
 
 from isartor_addon.core.errors import StoreError
+from isartor_addon.store.lock import locked
 
 SETTINGS = {
     "cull_limit": 10,
@@ -107,17 +108,23 @@ class Database:
         self._written = 0
         self._inode = -1
         with self._faults():
-            _make_private(directory, self.path)
-            self._inode = os.stat(self.path).st_ino
-            self._try_lock()
-            self._cache = diskcache.Cache(
-                str(directory),
-                timeout=timeout_s,
-                disk=BytesDisk,
-                size_limit=size_bytes or 1 << 62,
-                eviction_policy="none" if size_bytes is None else "least-recently-used",
-                **SETTINGS,
-            )
+            make_directory(directory)
+            # One at a time: processes that set up a new database at once get I/O errors from SQLite.
+            with locked(directory / "lock"):
+                _make_private(self.path)
+                self._inode = os.stat(self.path).st_ino
+                self._try_lock()
+                self._cache = self._open()
+
+    def _open(self) -> diskcache.Cache:
+        return diskcache.Cache(
+            str(self.directory),
+            timeout=self._timeout_s,
+            disk=BytesDisk,
+            size_limit=self._size or 1 << 62,
+            eviction_policy="none" if self._size is None else "least-recently-used",
+            **SETTINGS,
+        )
 
     def _try_lock(self) -> None:
         """Fail within the timeout where diskcache's set-up would go on trying for a minute."""
@@ -131,17 +138,20 @@ class Database:
             yield
         except (diskcache.Timeout, sqlite3.Error, OSError, ValueError, AssertionError) as error:
             fault = _fault(error)
+            fault.moved = fault.moved or not self._is_there()
             fault.directory, fault.inode = self.directory, self._inode
             raise fault from error
 
     def _there(self) -> None:
         """See that the file that is open is still the one that others open."""
-        try:
-            moved = os.stat(self.path).st_ino != self._inode
-        except OSError:
-            moved = True
-        if moved:
+        if not self._is_there():
             raise Fault("its files were removed", moved=True)
+
+    def _is_there(self) -> bool:
+        try:
+            return os.stat(self.path).st_ino == self._inode
+        except OSError:
+            return False
 
     def read_only_from_here(self) -> None:
         """Let `get` neither write nor lock: uses are told by `touch` of another connection."""
@@ -281,13 +291,25 @@ def move_aside(fault: Fault, stamp: int) -> Path | None:
     return aside
 
 
-def _make_private(directory: Path, path: Path) -> None:
-    make_directory(directory)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+def _make_private(path: Path) -> None:
+    # A database that is there is not opened here: closing it would drop the locks that SQLite holds in this process.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     # SQLite gives its two side files the mode of the database.
     for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
         with suppress(FileNotFoundError):
             os.chmod(each, 0o600)
+
+
+def make_file(path: Path) -> None:
+    """
+    Make `path`, if it is missing, and make it private (0600), whatever the umask.
+
+    Raises:
+        OSError: that cannot be.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    path.chmod(0o600)
 
 
 def make_directory(directory: Path) -> None:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+
+from isartor_addon.store.disk import make_file
 
 EVERYTHING = "*"
 
@@ -29,16 +32,9 @@ class Epoch:
         self.path = path
         self._me = os.urandom(6).hex()
         self._place: tuple[int, int] | None = None
-        self.make()
+        with suppress(OSError):
+            make_file(path)
         self.look()
-
-    def make(self) -> None:
-        """Make the file if it is missing, and if that is possible now."""
-        try:
-            os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
-            os.chmod(self.path, 0o600)
-        except OSError:
-            return
 
     def look(self) -> frozenset[str]:
         """Keys that other processes changed since the last look; `EVERYTHING` among them when that cannot be said."""
@@ -89,7 +85,7 @@ class Epoch:
 
     def _begin_anew(self) -> None:
         fresh = self.path.with_name(f"{self.path.name}.{self._me}")
-        os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+        make_file(fresh)
         os.replace(fresh, self.path)
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from isartor_addon.core.errors import StoreError
@@ -55,7 +55,7 @@ def locked(path: Path) -> Iterator[int]:
     """
     until = time.monotonic() + PATIENCE_S
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600)
+        fd = _open(path)
         try:
             _wait(fd, path, until)
             if not is_at(fd, path):
@@ -67,6 +67,16 @@ def locked(path: Path) -> Iterator[int]:
             return
         finally:
             os.close(fd)
+
+
+def _open(path: Path) -> int:
+    flags = os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0)
+    with suppress(FileExistsError):
+        fd = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+        # Whatever the umask left of it.
+        path.chmod(0o600)
+        return fd
+    return os.open(path, flags | os.O_CREAT, 0o600)
 
 
 def _wait(fd: int, path: Path, until: float) -> None:

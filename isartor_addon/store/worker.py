@@ -106,15 +106,17 @@ class Worker:
 
     def _mended(self, fault: Fault) -> bool:
         """Whether it is worth trying once more right now: the files were replaced, or are now."""
+        if fault.moved:
+            return True
         if not fault.corrupt:
-            return fault.moved
+            return False
         try:
             with locked(fault.directory / "lock"):
                 aside = move_aside(fault, int(time.time()))
         except (OSError, StoreError):
             return False
         if aside is not None:
-            log.warning("the cache on disk was corrupt: it is now %s, and a new one is begun", aside)
+            log.warning("the cache on disk cannot be used (%s): it is now %s, and a new one is begun", fault, aside)
         return True
 
     def _let_go(self) -> None:
