@@ -18,13 +18,8 @@ CLIENT = Client(
             "x-claude-1p-request-class",
         }
     ),
-    volatile=GENERAL
-    | Volatile(
-        # `previous_message_id` of the last answer.
-        body=frozenset({"diagnostics"}),
-        # Text of JSON: device, account, session. The account is part of the caller.
-        inside={"metadata": frozenset({"user_id"})},
-    ),
+    # `user_id` is a text of JSON: device, account, session. The account is part of the caller.
+    volatile=GENERAL | Volatile(body=frozenset({"diagnostics"}), inside={"metadata": frozenset({"user_id"})}),
     run_ids=RUN_IDS
     | {
         "session": (

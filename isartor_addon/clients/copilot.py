@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from isartor_addon.clients.generic import GENERAL, RUN_IDS
-from isartor_addon.core.client import Client, Declared, TextRule, Volatile
+from isartor_addon.core.client import Client, Declared, Volatile
 
 CLIENT = Client(
     name="copilot",
     agents=("copilot/", "githubcopilotchat/", "copilotcli/"),
     headers=frozenset({"copilot-integration-id", "copilot-harness-id", "x-agent-task-id", "x-interaction-id"}),
-    volatile=GENERAL
-    | Volatile(
-        # Over a WebSocket: what the headers of a request would say.
-        body=frozenset({"agent_task_id", "headers"}),
-        text=(
-            TextRule(
-                place="user",
-                hint="<current_datetime>",
-                pattern=re.compile(
-                    r"<current_datetime>(\d{4}-\d\d-\d\d)T[0-9:.]+(?:Z|[+-]\d\d:?\d\d)?</current_datetime>"
-                ),
-                replacement=r"<current_datetime>\1</current_datetime>",
-                starts=True,
-            ),
-        ),
-    ),
+    # Over a WebSocket a message holds what would be the headers of a request.
+    volatile=GENERAL | Volatile(body=frozenset({"agent_task_id", "headers"})),
     run_ids=RUN_IDS
     | {
         "session": (Declared(header="x-client-session-id"), Declared(body=("headers", "X-Client-Session-Id"))),

@@ -6,7 +6,9 @@ named as session, request, trace ... ids, as nonces or as time stamps, and holdi
 
 from __future__ import annotations
 
-from isartor_addon.core.client import Client, Declared, Volatile
+import re
+
+from isartor_addon.core.client import Client, Declared, TextRule, Volatile
 
 GENERAL = Volatile(
     # What only steers the provider's own prompt cache or log.
@@ -24,9 +26,59 @@ GENERAL = Volatile(
     # An item's `id` counts all the same where the item says nothing else: see `core/canonical.py`.
     turn=frozenset({"id", "cache_control", "internal_chat_message_metadata_passthrough"}),
     part=frozenset({"cache_control"}),
+    # Anthropic's: the id of the answer before.
+    inside={"diagnostics": frozenset({"previous_message_id"})},
     # Claude Code's, which tools that go by its login send too: a hash of the request, ids of the run.
     system_blocks=("x-anthropic-billing-header:",),
+    text=(
+        # Copilot: the time, down to the millisecond, before the user's words. The day stays.
+        TextRule(
+            place="user",
+            where="start",
+            hint="<current_datetime>",
+            pattern=re.compile(
+                r"(<current_datetime>\d{4}-\d\d-\d\d)T[0-9:.]+(?:Z|[+-]\d\d:?\d\d)?(</current_datetime>)"
+            ),
+            replacement=r"\1\2",
+        ),
+        # Codex: how long a tool took, before its output, in the four forms of its shells.
+        TextRule(
+            place="tool",
+            where="start",
+            hint="Script ",
+            pattern=re.compile(r"(Script [a-z ]{1,40}\n)Wall time [0-9.]+ seconds\n"),
+            replacement=r"\1",
+        ),
+        TextRule(
+            place="tool",
+            where="start",
+            hint='{"chunk_id":',
+            pattern=re.compile(r'\{"chunk_id":"[0-9a-f]+","wall_time_seconds":[0-9.eE+-]+,'),
+            replacement="{",
+        ),
+        TextRule(
+            place="tool",
+            where="start",
+            hint="Chunk ID: ",
+            pattern=re.compile(r"Chunk ID: [0-9a-f]+\nWall time: [0-9.]+ seconds\n"),
+        ),
+        TextRule(
+            place="tool",
+            where="start",
+            hint="Exit code: ",
+            pattern=re.compile(r"(Exit code: -?[0-9]+\n)Wall time: [0-9.]+ seconds\n"),
+            replacement=r"\1",
+        ),
+        # Gemini CLI and its forks: the last line of the shell's result.
+        TextRule(
+            place="tool",
+            where="end",
+            hint="\nProcess Group PGID: ",
+            pattern=re.compile(r"\nProcess Group PGID: [0-9]+(?=\s*(?:</untrusted_context>\s*)?\Z)"),
+        ),
+    ),
 )
+"""Joined to every tool's own table."""
 
 SESSION: tuple[Declared, ...] = (
     Declared(header="x-session-id"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from isartor_addon.clients.gemini_cli import PROCESS_GROUP
 from isartor_addon.clients.generic import GENERAL, RUN_IDS
 from isartor_addon.core.client import Client, Declared, Volatile
 
@@ -10,6 +9,6 @@ CLIENT = Client(
     name="qwen_code",
     agents=("qwencode",),
     headers=frozenset({"x-dashscope-useragent", "x-dashscope-cachecontrol", "x-dashscope-authtype"}),
-    volatile=GENERAL | Volatile(inside={"metadata": frozenset({"sessionId", "promptId"})}, text=(PROCESS_GROUP,)),
+    volatile=GENERAL | Volatile(inside={"metadata": frozenset({"sessionId", "promptId"})}),
     run_ids=RUN_IDS | {"session": (*RUN_IDS["session"], Declared(body=("prompt_cache_key",)))},
 )

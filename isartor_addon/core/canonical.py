@@ -24,7 +24,7 @@ SHORTEST_ID = 8
 
 _BOOKKEEPING = re.compile(
     r"(?:(?:session|request|trace|span|run|turn|conversation|thread|correlation|interaction|invocation|prompt|message|"
-    r"client|task|parent|idempotency|x)_?)?(?:session|request|trace|span|run|turn|conversation|thread|correlation|"
+    r"client|agent|task|parent|idempotency|x)_?)?(?:session|request|trace|span|run|turn|conversation|thread|correlation|"
     r"interaction|invocation|message|task|idempotency)_?(?:id|key|uuid)|nonce|time_?stamp(?:_?ms)?|(?:created|sent)_?(?:at|time)",
     re.I,
 )
@@ -54,6 +54,8 @@ _CARRIES = ("content", "parts", "call_id", "output", "tools", "encrypted_content
 """What makes an item of a conversation say all by itself, so that its `id` only names it. Without any of these
 (`item_reference`) the id points at what the provider holds, and is meaning."""
 _CALLS = frozenset({"tool_calls", "tool_call_id", "call_id", "output"})
+_END = 200
+"""How much of a text is its end, in characters; see `TextRule`."""
 _TEXTS = frozenset({"text", "input_text", "output_text"})
 
 
@@ -304,12 +306,12 @@ class _Walk:
 
     def text(self, text: str, place: _Where) -> str:
         for rule in self.rules[place]:
-            if rule.starts:
+            if rule.where == "start":
                 found = rule.pattern.match(text) if text.startswith(rule.hint) else None
                 if found:
                     text = found.expand(rule.replacement) + text[found.end() :]
-            elif rule.hint in text:
-                text = rule.pattern.sub(rule.replacement, text)
+            elif rule.hint in text[-_END:]:
+                text = text[:-_END] + rule.pattern.sub(rule.replacement, text[-_END:])
         return text
 
 

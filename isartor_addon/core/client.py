@@ -23,13 +23,14 @@ class TextRule:
     """A clock or a process number inside a text that otherwise has meaning."""
 
     place: Place
+    where: Literal["start", "end"]
+    """Only there is the pattern sought: what a tool writes around its data, never within."""
     hint: str
-    """A plain substring; the pattern is tried only on texts that have it."""
+    """Plain text. `start`: how the text begins; `end`: what stands in its last 200 characters."""
     pattern: re.Pattern[str]
+    """`start`: matched at the beginning; `end`: searched in the last 200 characters."""
     replacement: str = ""
     """What stands in the key instead (`re.sub` syntax)."""
-    starts: bool = False
-    """Whether hint and pattern hold for the text's beginning only."""
 
 
 @dataclass(frozen=True, slots=True)

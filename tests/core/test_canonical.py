@@ -327,7 +327,7 @@ def test_bookkeeping_needs_name_and_value(name: str, value: Any, expected: bool)
 
 def test_a_rule_holds_at_its_place_only() -> None:
     """A text rule for the user's words changes neither instructions, nor replies, nor tool results."""
-    rule = TextRule("user", "at ", re.compile(r"at \d+"), "at", starts=True)
+    rule = TextRule("user", "start", "at ", re.compile(r"at \d+"), "at")
     body = {"system": "at 1", "messages": [{"role": role, "content": "at 1"} for role in ("user", "assistant", "tool")]}
     found = kept(body, Volatile(text=(rule,)))
     assert ["at", "at 1", "at 1"] == [turn["content"] for turn in found["messages"]]
