@@ -30,6 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
     add_settings(parser)
     parser.add_argument("--up", action="store_true", help="start the proxy in the background if there is none")
+    parser.add_argument("--port", metavar="PORT", help="the port of the proxy that --up starts (default: 8080)")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- TOOL ...", help="the tool and its arguments")
 
 
@@ -62,6 +63,8 @@ def _up_flags(arguments: argparse.Namespace) -> list[str]:
         flags += ["--config", str(arguments.config.absolute())]
     if arguments.home:
         flags += ["--home", arguments.home]
+    if arguments.port:
+        flags += ["--port", arguments.port]
     return flags
 
 
