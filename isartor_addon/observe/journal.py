@@ -138,7 +138,7 @@ class Journal:
     def find(self, flow_or_key: str) -> Record | None:
         """The newest record of a flow, by its id, or of a key, by its beginning."""
         found = self._select(
-            "WHERE flow = ?1 OR (key >= ?1 AND key < ?1 || 'g') ORDER BY id DESC LIMIT 1", (flow_or_key,)
+            "WHERE flow = ? OR (key >= ? AND key < ? || 'g') ORDER BY id DESC LIMIT 1", (flow_or_key,) * 3
         )
         return found[0] if found else None
 
