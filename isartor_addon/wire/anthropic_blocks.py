@@ -127,11 +127,7 @@ def _write_source(data: str, media_type: str, url: str) -> dict[str, Json]:
 def _read_call(block: dict[str, Json]) -> Part | None:
     match block:
         case {"id": str(identity), "name": str(name), "input": dict(value)}:
-            try:
-                arguments = arguments_text(value)
-            except TypeError:  # nested deeper than orjson writes
-                return None
-            return ToolCall(identity, name, arguments, rest(block, ("type", "id", "name", "input")))
+            return ToolCall(identity, name, arguments_text(value), rest(block, ("type", "id", "name", "input")))
     return None
 
 

@@ -406,6 +406,6 @@ def _pieces(text: str) -> list[str]:
 def _event(kind: str, fields: Mapping[str, Json]) -> bytes:
     try:
         data = orjson.dumps({"type": kind, **fields})
-    except TypeError as error:
+    except orjson.JSONEncodeError as error:
         raise Untranslatable(f"the reply cannot be written: {error}") from error
     return sse.event(data, kind)

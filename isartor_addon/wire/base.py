@@ -193,9 +193,12 @@ class Wire(ABC):
         Raises:
             Untranslatable: it cannot be said so.
         """
-        if mode == "json":
+        if mode != "json":
+            return self.encode(reply, mode)
+        try:
             return (orjson.dumps(self.write_reply(reply)),)
-        return self.encode(reply, mode)
+        except orjson.JSONEncodeError as error:
+            raise Untranslatable(f"the reply cannot be written: {error}") from error
 
     def verify(self, operation: Operation, mode: Mode, content: bytes) -> str:
         """

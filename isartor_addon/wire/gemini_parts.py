@@ -110,9 +110,9 @@ def read_turn(content: dict[str, Json], where: str) -> Turn:
     Raises:
         ClientMistake: its role or parts have a type the wire does not allow.
     """
-    raw = content.get("role", {})
-    if raw is not None and raw != {} and not isinstance(raw, str):
+    if not isinstance(content.get("role"), str | None):
         raise ClientMistake(f"{where}.role must be a string")
+    raw = content.get("role", {})
     role = _ROLES.get(raw, "user") if isinstance(raw, str) else "user"
     parts, form = read_parts(content, where)
     usual = {} if raw == _word(role) else {"role": raw}
@@ -194,12 +194,7 @@ def _read_call(part: dict[str, Json], name: str) -> Part | None:
         return None
     held = rest(call, ("name",))
     identity = held.pop("id") if isinstance(call.get("id"), str) and call["id"] else ""
-    arguments = ""
-    if isinstance(call.get("args"), dict):
-        try:
-            arguments = arguments_text(held.pop("args"))
-        except TypeError:  # nested deeper than orjson writes
-            return None
+    arguments = arguments_text(held.pop("args")) if isinstance(call.get("args"), dict) else ""
     return ToolCall(identity, call["name"], arguments, _left(part, name, held))
 
 
@@ -221,10 +216,7 @@ def _read_result(part: dict[str, Json], name: str) -> Part | None:
     identity = held.pop("id") if isinstance(result.get("id"), str) and result["id"] else ""
     tool = held.pop("name") if isinstance(result.get("name"), str) and result["name"] else ""
     field = next((each for each in _SPOKEN if len(response) == 1 and isinstance(response.get(each), str)), "")
-    try:
-        text = response[field] if field else arguments_text(response)
-    except TypeError:  # nested deeper than orjson writes
-        return None
+    text = response[field] if field else arguments_text(response)
     if field:
         held["response"] = {field: ""}
     return ToolResult(identity, (Text(text),), tool, field == "error", _left(part, name, held))

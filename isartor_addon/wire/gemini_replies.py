@@ -326,7 +326,7 @@ def chunks(reply: Reply, envelope: str) -> Iterator[bytes]:
         value = _response(reply, parts, envelope=envelope, last=number >= len(pieces))
         try:
             yield orjson.dumps(value)
-        except TypeError as error:
+        except orjson.JSONEncodeError as error:
             raise Untranslatable(f"the reply cannot be written: {error}") from error
 
 

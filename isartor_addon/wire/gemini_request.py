@@ -71,7 +71,8 @@ def write_body(prompt: Prompt) -> dict[str, Json]:
     _put_system(body, prompt.system)
     _put_tools(body, prompt.tools)
     if prompt.tool_choice is not None:
-        body["tool_config" if "tool_config" in body else "toolConfig"] = prompt.tool_choice
+        snake = "tool_config" in body and "toolConfig" not in body
+        body["tool_config" if snake else "toolConfig"] = prompt.tool_choice
     _put_config(body, prompt)
     return body
 
@@ -123,7 +124,7 @@ def _take_choice(extra: dict[str, Json]) -> Json:
     choice = extra.get(name)
     if choice is None:
         return None
-    if name == "tool_config":
+    if "tool_config" in extra:
         extra[name] = {}
     else:
         del extra[name]
