@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import orjson
@@ -122,6 +123,45 @@ def _longest_first(named: tuple[str, str]) -> int:
 
 
 type _Where = Place | Literal["reply"]
+_WHERE: tuple[_Where, ...] = ("system", "user", "tool", "reply")
+
+
+class _Table:
+    """A `Volatile` as the walk needs it."""
+
+    __slots__ = ("ends", "left_out", "plain", "rules", "starts", "volatile")
+
+    def __init__(self, volatile: Volatile) -> None:
+        self.volatile = volatile
+        self.plain = _PLAIN - volatile.turn
+        self.left_out = tuple(volatile.part)
+        self.rules = volatile.text
+        self.starts: dict[_Where, tuple[str, ...]] = {place: self._hints(place, "start") for place in _WHERE}
+        self.ends: dict[_Where, tuple[str, ...]] = {place: self._hints(place, "end") for place in _WHERE}
+
+    def _hints(self, place: _Where, where: str) -> tuple[str, ...]:
+        return tuple(rule.hint for rule in self.volatile.text if rule.place == place and rule.where == where)
+
+    def text(self, text: str, place: _Where) -> str:
+        """A text without what the table's rules leave out."""
+        if text.startswith(self.starts[place]):
+            for rule in self._rules(place, "start"):
+                found = rule.pattern.match(text) if text.startswith(rule.hint) else None
+                if found:
+                    text = found.expand(rule.replacement) + text[found.end() :]
+        for hint in self.ends[place]:
+            if text.find(hint, -_END) >= 0:
+                for rule in self._rules(place, "end"):
+                    text = text[:-_END] + rule.pattern.sub(rule.replacement, text[-_END:])
+        return text
+
+    def _rules(self, place: _Where, where: str) -> list[TextRule]:
+        return [rule for rule in self.rules if rule.place == place and rule.where == where]
+
+
+@lru_cache(maxsize=64)
+def _table(volatile: Volatile) -> _Table:
+    return _Table(volatile)
 
 
 class _CallIds(dict[str, str]):
@@ -133,22 +173,17 @@ class _CallIds(dict[str, str]):
 
 
 class _Walk:
-    __slots__ = ("call_ids", "content", "plain", "rules", "shape", "volatile")
+    __slots__ = ("call_ids", "content", "left_out", "plain", "shape", "text", "volatile")
 
     def __init__(self, shape: Shape, volatile: Volatile) -> None:
+        table = _table(volatile)
         self.shape = shape
         self.content = shape.content
         self.volatile = volatile
-        self.plain = _PLAIN - volatile.turn
+        self.text = table.text
+        self.plain = table.plain
+        self.left_out = table.left_out
         self.call_ids = _CallIds()
-        self.rules: dict[_Where, tuple[TextRule, ...]] = {
-            "system": (),
-            "user": (),
-            "tool": (),
-            "reply": (),
-        }
-        for rule in volatile.text:
-            self.rules[rule.place] += (rule,)
 
     def envelope(self, body: Mapping[str, Json]) -> dict[str, Any]:
         kept = self.fields(body)
@@ -187,9 +222,7 @@ class _Walk:
 
     def without(self, part: dict[str, Json]) -> dict[str, Any]:
         names = self.volatile.part
-        if names.isdisjoint(part):
-            return part
-        return {name: value for name, value in part.items() if name not in names}
+        return part if names.isdisjoint(part) else {name: value for name, value in part.items() if name not in names}
 
     def system(self, value: Json) -> Json:
         if isinstance(value, list):
@@ -209,15 +242,18 @@ class _Walk:
         place = _place(role)
         content = kept.get(self.content)
         if content.__class__ is list:
-            parts = self.parts(content, place)
-            if kept is turn:
-                kept = turn.copy()
-            kept[self.content] = parts
-        elif content.__class__ is str and self.rules[place]:
-            kept = {**kept, self.content: self.text(content, place)}
-        if role == "user" or (len(kept) == 2 and role == "assistant") or _CALLS.isdisjoint(kept):
-            return kept
-        return self.calls(kept.copy() if kept is turn else kept)
+            content = self.parts(content, place)
+        elif content.__class__ is str:
+            text = self.text(content, place)
+            content = None if text is content else text
+        else:
+            content = None
+        calls = role != "user" and not _CALLS.isdisjoint(kept)
+        if kept is turn and (calls or content is not None):
+            kept = turn.copy()
+        if content is not None:
+            kept[self.content] = content
+        return self.calls(kept) if calls else kept
 
     def turn_fields(self, turn: dict[str, Json]) -> dict[str, Any]:
         volatile = self.volatile.turn
@@ -246,16 +282,18 @@ class _Walk:
 
     def parts(self, parts: list[Json], place: _Where) -> Json:
         """The parts of a turn; one text alone is the same as its words."""
-        left_out, rules = self.volatile.part, self.rules[place]
+        left_out = self.left_out
         kept: list[Json] = []
         for part in parts:
             if part.__class__ is dict:
                 for name in left_out:
                     if name in part:
                         part = {field: value for field, value in part.items() if field != name}
-                if part.get("text").__class__ is str:
-                    if rules:
-                        part = {**part, "text": self.text(part["text"], place)}
+                words = part.get("text")
+                if words.__class__ is str:
+                    text = self.text(words, place)
+                    if text is not words:
+                        part = {**part, "text": text}
                 elif place != "tool":
                     part = self.part(part)
             kept.append(part)
@@ -274,7 +312,7 @@ class _Walk:
             content = part.get("content")
             if content.__class__ is list:
                 kept["content"] = self.parts(content, "tool")
-            elif content.__class__ is str and self.rules["tool"]:
+            elif content.__class__ is str:
                 kept["content"] = self.text(content, "tool")
             return kept
         if kind.__class__ is str and kind.endswith("tool_use"):
@@ -288,7 +326,7 @@ class _Walk:
     def function(self, function: dict[str, Json]) -> dict[str, Any]:
         kept: dict[str, Any] = self.renamed(function, "id")
         response = kept.get("response")
-        if isinstance(response, dict) and self.rules["tool"]:
+        if isinstance(response, dict):
             kept = kept.copy()
             kept["response"] = {k: self.text(v, "tool") if isinstance(v, str) else v for k, v in response.items()}
         return kept
@@ -303,16 +341,6 @@ class _Walk:
 
     def call_id(self, value: Json) -> Json:
         return self.call_ids[value] if value.__class__ is str else value
-
-    def text(self, text: str, place: _Where) -> str:
-        for rule in self.rules[place]:
-            if rule.where == "start":
-                found = rule.pattern.match(text) if text.startswith(rule.hint) else None
-                if found:
-                    text = found.expand(rule.replacement) + text[found.end() :]
-            elif rule.hint in text[-_END:]:
-                text = text[:-_END] + rule.pattern.sub(rule.replacement, text[-_END:])
-        return text
 
 
 def _place(role: Json) -> _Where:

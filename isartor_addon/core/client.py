@@ -33,7 +33,7 @@ class TextRule:
     """What stands in the key instead (`re.sub` syntax)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Volatile:
     """What differs between two runs that ask the same. Names are exact; nothing here reaches into tool arguments, tool
     results' data or schemas, except a `TextRule` with place `tool`, which names the line it means.
