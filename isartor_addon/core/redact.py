@@ -38,7 +38,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
         rf"\1\2{REMOVED}",
     ),
     # Credentials that show by themselves what they are.
-    (re.compile(r"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)*"), REMOVED),
+    (re.compile(r"eyJ[A-Za-z0-9_-]{12,}(?:\.[A-Za-z0-9_-]*)*"), REMOVED),
     (
         re.compile(
             r"(?:sk|pk|rk|gsk|xai|pplx|r8|hf|nvapi|csk|fw|tvly|glpat|xox[abeprs]|sess|ak|lsv2_pt|dop_v1)"

@@ -12,9 +12,9 @@ _QUIET = ("httpx", "httpcore", "uvicorn", "uvicorn.access", "uvicorn.error", "hp
 
 class Gate(logging.Handler):
     """
-    Redacts a record and hands it to the handlers of the root logger.
+    Redacts every record on its way up to the handlers of the root logger.
 
-    A filter on a logger does not see the records of loggers below it; a handler does.
+    A filter on a logger does not see the records of loggers below it; a handler does, and what it changes stays changed.
     """
 
     def __init__(self) -> None:
@@ -22,8 +22,10 @@ class Gate(logging.Handler):
         self.addFilter(Redaction())
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Hand it on."""
-        logging.getLogger().callHandlers(record)
+        """Nothing is left to do, but for the last resort, which does not work where there is any handler on the way."""
+        last = logging.lastResort
+        if last is not None and record.levelno >= last.level and not logging.getLogger().handlers:
+            last.handle(record)
 
 
 def set_up(level: str) -> None:
@@ -37,6 +39,5 @@ def set_up(level: str) -> None:
     logger.setLevel(level.upper())
     if not any(isinstance(each, Gate) for each in logger.handlers):
         logger.addHandler(Gate())
-    logger.propagate = False
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
