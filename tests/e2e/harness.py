@@ -113,6 +113,7 @@ class Proxy:
         options: dict[str, str | Sequence[str]] = {
             "confdir": str(self.folder / "conf"),
             "connection_strategy": "lazy",
+            "flow_detail": "0",
             "ssl_verify_upstream_trusted_ca": str(self.provider.authority.path),
             **({"isartor_home": str(self.home / "isartor")} if self.setup.addon else {}),
             "fake_plain": str(self.provider.port),

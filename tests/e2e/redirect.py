@@ -1,18 +1,20 @@
-"""For mitmproxy: every outgoing connection goes to the fake internet instead, at the level of TCP, so that nothing of a
-request changes. Loaded after the addon under test.
+"""For mitmproxy: every outgoing connection goes to the fake internet instead, as if name servers said so. Nothing of a
+request or a flow changes. Loaded after the addon under test.
 """
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import json
 import logging
 import re
 from pathlib import Path
+from typing import Any
 
 from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 from mitmproxy.addons.proxyserver import Proxyserver
-from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -23,6 +25,9 @@ class Redirect:
         loader.add_option("fake_tls", int, 0, "the fake internet's TLS port")
         loader.add_option("fake_refused", str, "", "pattern of hosts whose connections are refused")
         loader.add_option("fake_ready", str, "", "file that is written when the proxy listens")
+        # mitmproxy finds its way by this function only. A hook could change the address too, but then mitmproxy would
+        # not know the connection again for the next request, and it opens no more than five.
+        asyncio.open_connection = functools.partial(_open, asyncio.open_connection)
 
     def running(self) -> None:
         logging.getLogger("asyncio").setLevel(logging.WARNING)
@@ -34,17 +39,13 @@ class Redirect:
         draft.write_text(json.dumps(ports))
         draft.rename(ready)
 
-    def server_connect(self, data: ServerConnectionHookData) -> None:
-        assert data.server.address is not None
-        host, port, *_ = data.server.address
-        if host in LOOPBACK:
-            return
-        if ctx.options.fake_refused and re.fullmatch(ctx.options.fake_refused, host):
-            data.server.error = "refused by the test"
-            return
-        if data.server.sni is None:
-            data.server.sni = host
-        data.server.address = ("127.0.0.1", ctx.options.fake_tls if port == 443 else ctx.options.fake_plain)
+
+async def _open(really: Any, host: str, port: int, **how: Any) -> Any:
+    if host in LOOPBACK:
+        return await really(host, port, **how)
+    if ctx.options.fake_refused and re.fullmatch(ctx.options.fake_refused, host):
+        raise ConnectionRefusedError(f"the test refuses connections to {host}")
+    return await really("127.0.0.1", ctx.options.fake_tls if port == 443 else ctx.options.fake_plain, **how)
 
 
 addons = [Redirect()]

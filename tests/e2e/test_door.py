@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.e2e.harness import Proxy
+from tests.e2e.harness import Proxy, wait_for
 from tests.e2e.wires import CHAT, GENERATE, MESSAGES, OLLAMA_CHAT, RESPONSES, Ask
 from tests.fake import Provider
 
@@ -104,3 +104,12 @@ def test_the_door_speaks_tls_too(proxy: Proxy, words: str) -> None:
     with httpx.Client(verify=proxy.context(), trust_env=False, timeout=20) as client:
         url = f"https://127.0.0.1:{proxy.port}/v1/chat/completions"
         assert words in CHAT.read(client.post(url, json=CHAT.body(words, True), headers=dict(CHAT.headers)))
+
+
+def test_models_are_listed_without_a_provider(door: httpx.Client, provider: Provider, words: str) -> None:
+    """Without a credential nobody is asked: the list holds the models that were asked for lately."""
+    body = CHAT.body(words, False) | {"model": "a-model-of-mine"}
+    door.post("/v1/chat/completions", json=body, headers=dict(CHAT.headers))
+    before = len(provider.calls)
+    wait_for(lambda: "a-model-of-mine" in [each["id"] for each in door.get("/v1/models").json()["data"]], "the journal")
+    assert len(provider.calls) == before

@@ -18,7 +18,7 @@ def test_the_log_holds_no_prompt_and_no_credential(
     launch: Callable[..., Proxy], provider: Provider, level: str, words: str
 ) -> None:
     """Hits, misses, errors, refusals and bad input of every wire: nothing of them is in the log."""
-    own = launch(Setup(options={"isartor_log_level": level, "flow_detail": "0"}))
+    own = launch(Setup(options={"isartor_log_level": level}))
     provider.plan(Plan(f"fails {words}", status=500))
     headers = {"authorization": f"Bearer {SECRET}", "x-api-key": SECRET, "x-goog-api-key": SECRET}
     with own.client() as client:

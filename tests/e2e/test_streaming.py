@@ -16,8 +16,6 @@ TERMINAL = {
     CHAT: b"data: [DONE]\n\n",
     RESPONSES: b"event: response.completed\n",
     MESSAGES: b'{"type": "message_stop"}\n\n',
-    GENERATE: b'"finishReason": "STOP"',
-    INTERNAL: b'"finishReason": "STOP"',
     OLLAMA_CHAT: b'"done": true',
 }
 
@@ -91,9 +89,12 @@ def test_a_client_that_hangs_up_after_the_last_event_has_taught_us(
     assert provider.generations(words) == 1
 
 
-def test_the_growing_array_is_learned_at_its_bracket(client: httpx.Client, provider: Provider, words: str) -> None:
-    """Gemini's JSON array has its end in its last byte."""
-    replies = [ARRAY.send(client, words, stream=True) for _ in range(2)]
+@pytest.mark.parametrize("ask", [GENERATE, INTERNAL, ARRAY], ids=lambda ask: ask.name)
+def test_gemini_is_learned_at_the_end_of_the_body(
+    client: httpx.Client, provider: Provider, ask: Ask, words: str
+) -> None:
+    """Gemini's streams have no terminal event: their end is the body's."""
+    replies = [ask.send(client, words, stream=True) for _ in range(2)]
     assert replies[0].content == replies[1].content
     assert provider.generations(words) == 1
 
@@ -125,4 +126,5 @@ def test_streams_of_one_connection_do_not_wait_for_each_other(
         wait_for(lambda: plan.held == 1, "the slow stream to be held")
         assert CHAT.send(client, f"quick {words}").status_code == 200
         provider.open(plan)
-        assert f"slow {words}".encode() in b"".join(response.iter_raw())
+        text = b"".join(response.iter_raw()).decode()
+    assert f"slow {words}" in CHAT.read_text(text, response.headers["content-type"])

@@ -14,7 +14,7 @@ from tests.e2e.harness import ANTHROPIC, GEMINI, OPENAI
 type Json = Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Ask:
     """How one wire is spoken."""
 
