@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from isartor_addon.clients.generic import GENERAL, RUN_IDS
-from isartor_addon.core.client import Client, Declared, Volatile
+from isartor_addon.core.client import Client, Declared
 
 CLIENT = Client(
     name="gemini_cli",
     agents=("geminicli",),
-    volatile=GENERAL | Volatile(body=frozenset({"user_prompt_id"})),
+    volatile=GENERAL,
     run_ids=RUN_IDS | {"session": (Declared(body=("request", "session_id")), *RUN_IDS["session"])},
     # With a Google login: the project that the login's tier is bound to.
     account=(Declared(body=("project",)),),

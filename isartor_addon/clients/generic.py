@@ -18,6 +18,7 @@ GENERAL = Volatile(
             "prompt_cache_retention",
             "cache_control",
             "client_metadata",
+            "user_prompt_id",
             "litellm_session_id",
             "litellm_trace_id",
             "litellm_call_id",
@@ -26,8 +27,11 @@ GENERAL = Volatile(
     # An item's `id` counts all the same where the item says nothing else: see `core/canonical.py`.
     turn=frozenset({"id", "cache_control", "internal_chat_message_metadata_passthrough"}),
     part=frozenset({"cache_control"}),
-    # Anthropic's: the id of the answer before.
-    inside={"diagnostics": frozenset({"previous_message_id"})},
+    inside={
+        # Anthropic's: the id of the answer before.
+        "diagnostics": frozenset({"previous_message_id"}),
+        "metadata": frozenset({"promptId", "prompt_id"}),
+    },
     # Claude Code's, which tools that go by its login send too: a hash of the request, ids of the run.
     system_blocks=("x-anthropic-billing-header:",),
     text=(
