@@ -42,7 +42,11 @@ class Fields:
 
     def objects(self, value: Json, where: str) -> list[dict[str, Json]]:
         """A JSON array of objects."""
-        return [self.object(each, f"{where}[{number}]") for number, each in enumerate(self.items(value, where))]
+        items = self.items(value, where)
+        for number, each in enumerate(items):
+            if not isinstance(each, dict):
+                raise self._wrong(f"{where}[{number}]", "an object", each)
+        return items
 
     def integer(self, value: Json, where: str) -> int:
         """A whole number."""

@@ -15,10 +15,12 @@ from isartor_addon.core.reply import Reply, Stop, StopReason, Usage
 from isartor_addon.wire.fields import count, rest, said
 from isartor_addon.wire.openai_chat_request import REASONING, WIRE_NAME, read_call, write_call
 
-TOP: Final = ("id", "model", "object", "choices", "usage", "obfuscation", "message", "choice", "error")
+TOP: Final = frozenset(("id", "model", "object", "choices", "usage", "obfuscation", "message", "choice", "error"))
 """Top-level fields that do not go to `Reply.extra`. `obfuscation` is random padding."""
-CHOICE: Final = ("index", "delta", "message", "finish_reason", "logprobs")
-MESSAGE: Final = ("role", "content", "refusal", "annotations", "audio", "tool_calls", "function_call", *REASONING)
+CHOICE: Final = frozenset(("index", "delta", "message", "finish_reason", "logprobs"))
+MESSAGE: Final = frozenset(
+    ("role", "content", "refusal", "annotations", "audio", "tool_calls", "function_call", *REASONING)
+)
 
 _STOPS: Final[Mapping[str, StopReason]] = {
     "stop": "end",

@@ -131,29 +131,34 @@ class Decoder:
         self._cannot = self._cannot or ("several choices" if index else cannot_say(delta, choice))
         if self._cannot:
             return
-        self._choice.update(present(rest(choice, CHOICE)))
+        if not choice.keys() <= CHOICE:
+            self._choice.update(present(rest(choice, CHOICE)))
         self._delta(delta, deltas)
 
     def _delta(self, delta: dict[str, Json], deltas: list[Delta]) -> None:
-        for slot, name in enumerate(REASONING):
-            if delta.get(name):
-                self._grow(slot, Thinking("", extra=field_mark(name)), said.text(delta[name], name), deltas)
-        if delta.get("content"):
-            self._grow(_CONTENT, Text(""), delta["content"], deltas)
-        if delta.get("annotations"):
+        for name, value in delta.items():
+            if name not in MESSAGE:
+                self._keep(name, value)
+            elif name == "content" and value:
+                self._grow(_CONTENT, Text(""), value, deltas)
+            elif value:
+                self._field(name, value, deltas)
+
+    def _field(self, name: str, value: Json, deltas: list[Delta]) -> None:
+        if name in REASONING:
+            mark = field_mark(name)
+            self._grow(REASONING.index(name), Thinking("", extra=mark), said.text(value, name), deltas)
+        elif name == "refusal":
+            self._grow(_REFUSAL, Text("", field_mark(name)), said.text(value, name), deltas)
+        elif name == "annotations":
             self._grow(_CONTENT, Text(""), "", deltas)
-            notes = said.items(delta["annotations"], "annotations")
-            deltas.append(PartGrew(_CONTENT, extra={"annotations": notes}))
-        if delta.get("refusal"):
-            self._grow(_REFUSAL, Text("", field_mark("refusal")), said.text(delta["refusal"], "refusal"), deltas)
-        if delta.get("function_call"):
-            function = said.object(delta["function_call"], "function_call")
-            call = {"index": _FUNCTION - _CALLS, "function": function}
-            self._call(call, deltas, ToolCall("", "", "", field_mark("function_call")))
-        for each in said.objects(delta.get("tool_calls") or [], "tool_calls"):
-            self._call(each, deltas)
-        for name, value in present(rest(delta, MESSAGE)).items():
-            self._keep(name, value)
+            deltas.append(PartGrew(_CONTENT, extra={"annotations": said.items(value, name)}))
+        elif name == "function_call":
+            call = {"index": _FUNCTION - _CALLS, "function": said.object(value, name)}
+            self._call(call, deltas, ToolCall("", "", "", field_mark(name)))
+        elif name == "tool_calls":
+            for each in said.objects(value, name):
+                self._call(each, deltas)
 
     def _grow(self, slot: int, part: Part, text: str, deltas: list[Delta]) -> None:
         if slot not in self._begun:
@@ -164,6 +169,8 @@ class Decoder:
 
     def _keep(self, name: str, value: Json) -> None:
         """A field of the message that is unknown here. Whether such a text grows or is said anew cannot be known."""
+        if value is None:
+            return
         held = self._message.get(name)
         if isinstance(held, list) and isinstance(value, list):
             value = _merged(held, value) if name == "reasoning_details" else held + value

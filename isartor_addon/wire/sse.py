@@ -55,7 +55,7 @@ class Reader:
                 continue
             if self._data:
                 joined = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
-                events.append(Event(self._name.decode("utf-8", "replace"), joined))
+                events.append(Event(self._name.decode("utf-8", "replace") if self._name else "", joined))
                 self._data, self._size = [], 0
             self._name = b""
         return events
