@@ -231,13 +231,16 @@ class Journal:
                     self._insert(connection, batch)
                 return True
             except (sqlite3.Error, OSError) as error:
-                if not again or not _corrupt(error):
-                    return False
-                # What it holds can be lost: begin anew.
-                with suppress(OSError):
-                    for suffix in ("", "-wal", "-shm"):
-                        Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+                # Processes that set it up at once can get an I/O error: a second attempt is worth it in any case.
+                if again and _corrupt(error):
+                    self._begin_anew()
         return False
+
+    def _begin_anew(self) -> None:
+        """What it holds can be lost."""
+        with suppress(OSError):
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
 
     def _open_to_write(self) -> sqlite3.Connection:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ class Gate(logging.Handler):
     """
     Redacts every record on its way up to the handlers of the root logger.
 
-    A filter on a logger does not see the records of loggers below it; a handler does, and what it changes stays changed.
+    A filter on a logger does not see the records of loggers below it; a handler does, and what it changes stays so.
     """
 
     def __init__(self) -> None:

@@ -111,7 +111,9 @@ def test_what_surrounds_stays():
     assert f"used {REMOVED}, then stopped" == redact("used sk-abcdefghijklmnop1234, then stopped")
 
 
-@pytest.mark.parametrize("piece", ["sk-", "sk-a-", "eyJ", "eyJabcde.", "Bearer ", "authorization: ", "x" * 50, "'\\", "?key="])
+@pytest.mark.parametrize(
+    "piece", ["sk-", "sk-a-", "eyJ", "eyJabcde.", "Bearer ", "authorization: ", "x" * 50, "'\\", "?key="]
+)
 def test_long_text_takes_linear_time(piece):
     """Half a megabyte made to be slow is done in well under a second or two."""
     begin = time.perf_counter()

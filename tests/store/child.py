@@ -34,7 +34,7 @@ async def write_for_ever(directory: str, begin: int) -> None:
     """Put entries of all sizes as fast as the disk takes them; say how far it is."""
     store = store_at(directory)
     for number in itertools.count(begin):
-        store.put(entry(number, size=(number * 7919) % (200 * KIB) + 3))
+        store.put(entry(number, size=(number * 7919) % (40 * KIB) + 3))
         if number % 5 == 4:
             await store.flush()
             say(str(number))

@@ -300,5 +300,6 @@ def test_closed_store_is_empty_and_silent(tmp_path):
         store.put(entry(2))
         flush(store)
         assert get(store, entry(3).key) is None
-        assert "off" in str(pytest.raises(StoreError, store.remove).value)
+        with pytest.raises(StoreError, match="off"):
+            store.remove()
         store.close()
