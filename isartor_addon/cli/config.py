@@ -7,7 +7,7 @@ import argparse
 from isartor_addon.cli.settings import add_settings, print_json, source_of
 from isartor_addon.config.explain import explain, table
 from isartor_addon.config.load import build
-from isartor_addon.config.places import Places
+from isartor_addon.config.places import places
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({each.key.name: {"value": each.shown, "source": each.source} for each in effective})
         return 0
-    print(f"# home: {Places.of(build(source)).home}")
+    print(f"# home: {places(build(source)).home}")
     names = max(len(each.key.name) for each in effective)
     for each in effective:
         print(f"{each.key.name:<{names}} = {each.shown}  # {each.source}")

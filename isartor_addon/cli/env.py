@@ -19,7 +19,7 @@ from pathlib import PurePath
 from isartor_addon.cli.exports import SAVED, SHELLS, Shell, Target, exports, saved, without_exports, write
 from isartor_addon.cli.settings import add_settings, config_of, print_json
 from isartor_addon.clients import CLIENTS
-from isartor_addon.config.places import Places
+from isartor_addon.config.places import Places, places
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import ConfigError
 from isartor_addon.store.running import Running, read_running
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     environ = os.environ
     before = without_exports(environ)
     config = config_of(arguments)
-    at = Places.of(config)
+    at = places(config)
     running = read_running(at.state)
     variables: Mapping[str, str | None] = exports(target_of(config, at, running), before, CLIENTS.values())
     if arguments.unset:

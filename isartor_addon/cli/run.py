@@ -18,7 +18,7 @@ from isartor_addon.cli.env import target_of
 from isartor_addon.cli.exports import exports, without_exports
 from isartor_addon.cli.settings import add_settings, config_of
 from isartor_addon.clients import CLIENTS
-from isartor_addon.config.places import Places
+from isartor_addon.config.places import places
 from isartor_addon.store.running import read_running
 
 NOT_RUNNING = 3
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         print("isartor: which tool? As in `isartor run -- claude -p hello`", file=sys.stderr)
         return 2
     config = config_of(arguments)
-    at = Places.of(config)
+    at = places(config)
     running = read_running(at.state)
     if running is None and arguments.up:
         from isartor_addon.cli.up import start_detached

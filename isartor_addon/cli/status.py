@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from isartor_addon.cli.settings import add_settings, config_of, duration, print_fields, print_json
-from isartor_addon.config.places import Places
+from isartor_addon.config.places import Places, places
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import TrustError
 from isartor_addon.store.running import Running, read_running
@@ -28,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print it."""
     config = config_of(arguments)
-    at = Places.of(config)
+    at = places(config)
     running = read_running(at.state)
     if arguments.json:
         print_json(_document(config, at, running))

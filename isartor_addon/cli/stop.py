@@ -9,7 +9,7 @@ import sys
 import time
 
 from isartor_addon.cli.settings import add_settings, config_of
-from isartor_addon.config.places import Places
+from isartor_addon.config.places import places
 from isartor_addon.store.running import read_running
 
 _TIMEOUT_S = 15.0
@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Stop it."""
-    state = Places.of(config_of(arguments)).state
+    state = places(config_of(arguments)).state
     running = read_running(state)
     if running is None:
         print("isartor: no proxy is running", file=sys.stderr)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from isartor_addon.cli.settings import add_settings, config_of, print_fields, print_json
-from isartor_addon.config.places import Places
+from isartor_addon.config.places import Places, places
 from isartor_addon.core.errors import TrustError
 from isartor_addon.trust.authority import Authority, covers, ensure_authority, read_authority, renew
 from isartor_addon.trust.bundle import combined_bundle
@@ -33,7 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do it."""
     config = config_of(arguments)
-    at, names = Places.of(config), domains(config.hosts)
+    at, names = places(config), domains(config.hosts)
     if arguments.remove:
         return _remove(at)
     if arguments.renew:

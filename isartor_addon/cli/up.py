@@ -18,7 +18,7 @@ from pathlib import Path
 
 from isartor_addon.cli.settings import add_settings, source_of
 from isartor_addon.config.load import build
-from isartor_addon.config.places import Places, private_directory
+from isartor_addon.config.places import Places, places, private_directory
 from isartor_addon.core.errors import ConfigError, IsartorError
 from isartor_addon.store.running import AlreadyRunning, Running, read_running
 
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     flags = {"cassette": cassette, "cassette_mode": arguments.cassette_mode, "token": arguments.token}
     ours = [setting for setting in arguments.set if setting.startswith("isartor_")]
     config = build(source_of(arguments, flags=flags, settings=ours))
-    at = Places.of(config)
+    at = places(config)
     if arguments.detach:
         print(_describe(start_detached(at, [word for word in arguments.words if word != "--detach"])))
         return 0

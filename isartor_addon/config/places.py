@@ -24,12 +24,6 @@ class Places:
     home: Path
     cache: Path
 
-    @classmethod
-    def of(cls, config: Config) -> Places:
-        """The places that `config` names."""
-        home = absolute(config.home or DEFAULT_HOME)
-        return cls(home, absolute(config.cache.directory) if config.cache.directory else home / "cache")
-
     @property
     def ca(self) -> Path:
         """The directory of the certificate authority; mitmproxy's `confdir` under `isartor up`."""
@@ -71,7 +65,10 @@ class Places:
         return self.home / "isartor.log"
 
 
-places = Places.of
+def places(config: Config) -> Places:
+    """The places that `config` names."""
+    home = absolute(config.home or DEFAULT_HOME)
+    return Places(home, absolute(config.cache.directory) if config.cache.directory else home / "cache")
 
 
 def absolute(path: str) -> Path:

@@ -21,7 +21,7 @@ from mitmproxy.tools.dump import DumpMaster
 from mitmproxy.tools.web.master import WebMaster
 
 from isartor_addon import __version__
-from isartor_addon.config.places import Places
+from isartor_addon.config.places import Places, places
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import ConfigError
 from isartor_addon.proxy.hooks import Isartor
@@ -73,7 +73,7 @@ def serve(config: Config, launch: Launch, *, ready: Callable[[Running], None]) -
         TrustError: the CA cannot be made.
         SystemExit: mitmproxy could not start; it has logged why.
     """
-    at = Places.of(config)
+    at = places(config)
     options = _options(config, launch, at)
     with claim(at.state) as claimed:
         authority = ensure_authority(at.ca, domains(config.hosts))
