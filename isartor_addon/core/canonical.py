@@ -9,54 +9,24 @@ This runs on every request, so a turn or part that holds nothing to leave out is
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 
-from isartor_addon.core.client import Place, TextRule, Volatile
+from isartor_addon.core.bookkeeping import inside, is_bookkeeping
+from isartor_addon.core.client import Volatile
+from isartor_addon.core.prepared import Where, prepared
 from isartor_addon.core.prompt import Json
 
 SHORTEST_ID = 8
 """Shorter ids ("call_1") are renamed where they stand as ids, but are not sought in other texts."""
 
-_BOOKKEEPING = re.compile(
-    r"(?:(?:session|request|trace|span|run|turn|conversation|thread|correlation|interaction|invocation|prompt|message|"
-    r"client|agent|task|parent|idempotency|x)_?)?(?:session|request|trace|span|run|turn|conversation|thread|correlation|"
-    r"interaction|invocation|message|task|idempotency)_?(?:id|key|uuid)|nonce|time_?stamp(?:_?ms)?|(?:created|sent)_?(?:at|time)",
-    re.I,
-)
-_ENDINGS = frozenset({"id", "ey", "ce", "mp", "ms", "at", "me"})
-"""The last two letters of all names that `_BOOKKEEPING` knows: a quick test."""
-_ID = re.compile(r"(?=[^0-9]*[0-9])[A-Za-z0-9_.:+\-]{12,128}")
-_PLAIN = frozenset(
-    {
-        *(
-            "role",
-            "content",
-            "parts",
-            "type",
-            "name",
-            "id",
-            "call_id",
-            "tool_call_id",
-            "tool_calls",
-            "output",
-            "status",
-        ),
-        *("arguments", "input", "namespace", "summary", "encrypted_content", "refusal", "images", "thinking"),
-    }
-)
-"""Fields of a turn whose names are no bookkeeping."""
 _CARRIES = ("content", "parts", "call_id", "output", "tools", "encrypted_content")
 """What makes an item of a conversation say all by itself, so that its `id` only names it. Without any of these
 (`item_reference`) the id points at what the provider holds, and is meaning."""
 _CALLS = frozenset({"tool_calls", "tool_call_id", "call_id", "output"})
-_END = 200
-"""How much of a text is its end, in characters; see `TextRule`."""
 _TEXTS = frozenset({"text", "input_text", "output_text"})
 
 
@@ -122,48 +92,6 @@ def _longest_first(named: tuple[str, str]) -> int:
     return -len(named[1])
 
 
-type _Where = Place | Literal["reply"]
-_WHERE: tuple[_Where, ...] = ("system", "user", "tool", "reply")
-
-
-class _Table:
-    """A `Volatile` as the walk needs it."""
-
-    __slots__ = ("ends", "left_out", "plain", "rules", "starts", "volatile")
-
-    def __init__(self, volatile: Volatile) -> None:
-        self.volatile = volatile
-        self.plain = _PLAIN - volatile.turn
-        self.left_out = tuple(volatile.part)
-        self.rules = volatile.text
-        self.starts: dict[_Where, tuple[str, ...]] = {place: self._hints(place, "start") for place in _WHERE}
-        self.ends: dict[_Where, tuple[str, ...]] = {place: self._hints(place, "end") for place in _WHERE}
-
-    def _hints(self, place: _Where, where: str) -> tuple[str, ...]:
-        return tuple(rule.hint for rule in self.volatile.text if rule.place == place and rule.where == where)
-
-    def text(self, text: str, place: _Where) -> str:
-        """A text without what the table's rules leave out."""
-        if text.startswith(self.starts[place]):
-            for rule in self._rules(place, "start"):
-                found = rule.pattern.match(text) if text.startswith(rule.hint) else None
-                if found:
-                    text = found.expand(rule.replacement) + text[found.end() :]
-        for hint in self.ends[place]:
-            if text.find(hint, -_END) >= 0:
-                for rule in self._rules(place, "end"):
-                    text = text[:-_END] + rule.pattern.sub(rule.replacement, text[-_END:])
-        return text
-
-    def _rules(self, place: _Where, where: str) -> list[TextRule]:
-        return [rule for rule in self.rules if rule.place == place and rule.where == where]
-
-
-@lru_cache(maxsize=64)
-def _table(volatile: Volatile) -> _Table:
-    return _Table(volatile)
-
-
 class _CallIds(dict[str, str]):
     """Ids of tool calls to their names: `call0`, `call1` ... in order of appearance."""
 
@@ -176,7 +104,7 @@ class _Walk:
     __slots__ = ("call_ids", "content", "left_out", "plain", "shape", "text", "volatile")
 
     def __init__(self, shape: Shape, volatile: Volatile) -> None:
-        table = _table(volatile)
+        table = prepared(volatile)
         self.shape = shape
         self.content = shape.content
         self.volatile = volatile
@@ -280,7 +208,7 @@ class _Walk:
             kept["output"] = self.parts(output, "tool")
         return kept
 
-    def parts(self, parts: list[Json], place: _Where) -> Json:
+    def parts(self, parts: list[Json], place: Where) -> Json:
         """The parts of a turn; one text alone is the same as its words."""
         left_out = self.left_out
         kept: list[Json] = []
@@ -343,7 +271,7 @@ class _Walk:
         return self.call_ids[value] if value.__class__ is str else value
 
 
-def _place(role: Json) -> _Where:
+def _place(role: Json) -> Where:
     if role == "tool":
         return "tool"
     if role == "system" or role == "developer":
@@ -354,31 +282,3 @@ def _place(role: Json) -> _Where:
 def _text_of(block: Json) -> str:
     text = block.get("text") if isinstance(block, dict) else block
     return text if isinstance(text, str) else ""
-
-
-def inside(value: Json, names: frozenset[str]) -> Json:
-    """The fields of an object that count: neither in `names` nor bookkeeping. What is no object stays as it is."""
-    if not isinstance(value, dict):
-        return value
-    return {k: v for k, v in value.items() if k not in names and not is_bookkeeping(k, v) and not _session_user(k, v)}
-
-
-def _session_user(name: str, value: Json) -> bool:
-    """Whether this is Anthropic's `metadata.user_id` as coding tools fill it: account, device and session in one text.
-    A plain user id tells one person from another, and counts.
-    """
-    return name == "user_id" and isinstance(value, str) and "session" in value
-
-
-def is_bookkeeping(name: str, value: Json) -> bool:
-    """
-    Whether a field of the body, of its `metadata` or of a turn only tells one run from another.
-
-    Both must say so: the name (a session, request, trace, turn ... id, a nonce, a time stamp) and the value (an id of
-    at least 12 characters with a digit in it, or a time). Anything else counts as meaning.
-    """
-    if name[-2:].lower() not in _ENDINGS or not isinstance(value, str | int | float) or isinstance(value, bool):
-        return False
-    if _BOOKKEEPING.fullmatch(name) is None:
-        return False
-    return value > 1_000_000_000 if not isinstance(value, str) else _ID.fullmatch(value) is not None

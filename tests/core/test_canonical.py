@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isartor_addon.core.canonical import Shape, canonical, is_bookkeeping, written
+from isartor_addon.core.bookkeeping import is_bookkeeping
+from isartor_addon.core.canonical import Shape, canonical, written
 from isartor_addon.core.client import TextRule, Volatile
 from tests.core.asking import ANTHROPIC, CHAT, GEMINI, RESPONSES, ask
 
