@@ -1,0 +1,1 @@
+"""What `scripts/bench` is made of: the standard library, and `cryptography` for a certificate."""

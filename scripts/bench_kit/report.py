@@ -1,0 +1,148 @@
+"""The results, as JSON and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from bench_kit.cases import Target
+from bench_kit.load import Result
+from bench_kit.rounds import Effort, Outcome
+from bench_kit.startup import Startup
+
+YARDSTICKS: Mapping[Target, str] = {"constant": "bare mitmproxy", "passing": "bare pass-through"}
+PROCESSES: Mapping[Target, str] = {"ours": "ours", **YARDSTICKS}
+
+
+@dataclass(slots=True)
+class Report:
+    """Everything that one run found out."""
+
+    command: str
+    """What repeats it."""
+    started: str
+    """When, ISO 8601."""
+    machine: Mapping[str, str]
+    effort: Effort
+    load1: tuple[float | None, float | None]
+    """Of the machine, before and after."""
+    outcomes: list[Outcome] = field(default_factory=list)
+    startups: Sequence[Startup] = ()
+    memory: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    """Process to its memory after its start and at the end, MiB."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything is fast enough."""
+        return all(outcome.ok for outcome in self.outcomes) and all(startup.ok for startup in self.startups)
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """The report as plain data."""
+    return {
+        "command": report.command,
+        "started": report.started,
+        "machine": dict(report.machine),
+        "effort": asdict(report.effort),
+        "load1": list(report.load1),
+        "ok": report.ok,
+        "cases": [_case(outcome) for outcome in report.outcomes],
+        "startup": [{**asdict(startup), "ok": startup.ok} for startup in report.startups],
+        "memory_mb": {name: list(sizes) for name, sizes in report.memory.items()},
+    }
+
+
+def _case(outcome: Outcome) -> dict[str, Any]:
+    return {
+        **asdict(outcome.case),
+        "ratio": outcome.ratio,
+        "ratios": list(outcome.ratios),
+        "ok": outcome.ok,
+        "results": {target: asdict(result) for target, result in outcome.results.items()},
+    }
+
+
+def as_markdown(report: Report) -> str:
+    """The report for people."""
+    return "\n".join(_lines(report)) + "\n"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    effort = report.effort
+    yield f"# `{report.command}`, {report.started}"
+    yield ""
+    yield ", ".join(f"{name} {value}" for name, value in report.machine.items() if value) + "."
+    yield (
+        f"Medians of {effort.rounds} rounds of {effort.seconds:g} s; load of the machine {_number(report.load1[0])} "
+        f"before and {_number(report.load1[1])} after."
+    )
+    if report.outcomes:
+        yield from ("", *_table(_COLUMNS, map(_row, report.outcomes)))
+    if report.startups:
+        yield from ("", *_table(("start", "ms", "bare Python ms", "limit", ""), map(_startup_row, report.startups)))
+    if report.memory:
+        rows = ((name, _number(begin), _number(end)) for name, (begin, end) in report.memory.items())
+        yield from ("", *_table(("memory (RSS)", "at start, MiB", "at end, MiB"), rows))
+
+
+_COLUMNS = (
+    "case",
+    "compared with",
+    "ratio (from-to)",
+    "limit",
+    "",
+    "ours ms",
+    "bare ms",
+    "provider ms",
+    "whole: ours / bare ms",
+    "CPU: ours / bare us",
+    "ours / bare per s",
+)
+
+
+def _row(outcome: Outcome) -> tuple[str, ...]:
+    case, results = outcome.case, outcome.results
+    ours, bare = results["ours"], results[case.yardstick]
+
+    def measured(result: Result) -> str:
+        return f"{getattr(result, case.measure):.2f}"
+
+    return (
+        f"{case.name}: {case.what}",
+        YARDSTICKS[case.yardstick],
+        f"{outcome.ratio:.2f} ({min(outcome.ratios):.2f}-{max(outcome.ratios):.2f})",
+        _number(case.limit),
+        _verdict(outcome),
+        measured(ours),
+        measured(bare),
+        measured(results["provider"]),
+        f"{ours.p50:.2f} / {bare.p50:.2f}",
+        f"{_number(ours.cpu_us, digits=0)} / {_number(bare.cpu_us, digits=0)}",
+        f"{ours.rate:.0f} / {bare.rate:.0f}",
+    )
+
+
+def _verdict(outcome: Outcome) -> str:
+    if outcome.wrong:
+        return f"FAIL: {outcome.wrong} wrong answers"
+    return "" if outcome.case.limit is None else "pass" if outcome.ok else "FAIL"
+
+
+def _startup_row(startup: Startup) -> tuple[str, ...]:
+    verdict = "pass" if startup.ok else "FAIL"
+    return (f"`{startup.name}`", f"{startup.ms:.0f}", f"{startup.bare_ms:.0f}", f"{startup.limit_ms:.0f}", verdict)
+
+
+def _number(value: float | None, *, digits: int = 2) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield _cells(columns)
+    yield _cells(["---"] * len(columns))
+    yield from map(_cells, rows)
+
+
+def _cells(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,142 @@
+"""The processes that are measured: the fake provider, and mitmdump with this addon or that."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench_kit import certificate, machine
+from bench_kit.cases import Target
+
+KIT = Path(__file__).parent
+PATIENCE_S = 60.0
+"""For a process to start or to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Something that can be asked."""
+
+    pid: int
+    proxy: int
+    """Its port, where it is a proxy; else 0."""
+    ca: Path
+    """The certificate authority to trust."""
+    rss_mb: float | None
+    """Its memory when it had started, MiB."""
+
+
+class Servers:
+    """Starts what is asked for when it is first asked for, and ends it all."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ends = ExitStack()
+        self._servers: dict[Target, Server] = {}
+        self._log = (folder / "servers.log").open("wb")
+        self._ca, key = certificate.make(folder)
+        process = self._start([sys.executable, "-m", "bench_kit.upstream", str(self._ca), str(key)])
+        assert process.stdout is not None
+        self.port = int(process.stdout.readline() or 0)
+        """The provider's."""
+        if not self.port:
+            raise RuntimeError(f"the fake provider did not start: {self.log}")
+        self._servers["provider"] = Server(process.pid, 0, self._ca, machine.resident_mb(process.pid))
+
+    def __enter__(self) -> Servers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ends.close()
+        self._log.close()
+
+    @property
+    def log(self) -> str:
+        """What they have complained about."""
+        return (self._folder / "servers.log").read_text(errors="replace")[-4000:]
+
+    @property
+    def started(self) -> Mapping[Target, Server]:
+        """Those that run."""
+        return self._servers
+
+    def get(self, target: Target) -> Server:
+        """
+        A running server.
+
+        Raises:
+            RuntimeError: it does not start.
+        """
+        if target not in self._servers:
+            self._servers[target] = self._proxy(target, _script(target))
+        return self._servers[target]
+
+    def _proxy(self, name: str, script: str) -> Server:
+        folder, port = self._folder / name, _free_port()
+        options = {
+            "confdir": folder / "conf",
+            "connection_strategy": "lazy",
+            "ssl_verify_upstream_trusted_ca": self._ca,
+        }
+        if name == "ours":
+            options |= {"isartor_home": folder / "home", "isartor_hosts": f"localhost:{self.port}"}
+        mitmdump = shutil.which("mitmdump", path=Path(sys.executable).parent)
+        if mitmdump is None:
+            raise RuntimeError(f"there is no mitmdump beside {sys.executable}: run scripts/setup")
+        command = [mitmdump, "-q", "--listen-host", "127.0.0.1", "--listen-port", str(port), "-s", script]
+        for option, value in options.items():
+            command += ["--set", f"{option}={value}"]
+        process = self._start(command)
+        self._wait_for(process, port)
+        return Server(process.pid, port, folder / "conf" / "mitmproxy-ca-cert.pem", machine.resident_mb(process.pid))
+
+    def _start(self, command: Sequence[str]) -> subprocess.Popen[str]:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("ISARTOR_")}
+        environment |= {"PYTHONPATH": str(KIT.parent), "HOME": str(self._folder)}
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            cwd=self._folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+        )
+        self._ends.callback(_end, process)
+        return process
+
+    def _wait_for(self, process: subprocess.Popen[str], port: int) -> None:
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until and process.poll() is None:
+            with closing(socket.socket()) as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise RuntimeError(f"a proxy did not start: {self.log}")
+
+
+def _script(target: Target) -> str:
+    return "isartor_addon" if target == "ours" else str(KIT / f"{target}.py")
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.communicate(timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port

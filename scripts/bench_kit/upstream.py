@@ -1,0 +1,60 @@
+"""A fast stand-in for a provider, over TLS on loopback: `python -m bench_kit.upstream CERTIFICATE KEY`.
+
+Prints its port, then answers every POST with the one reply of `traffic`, streamed where the request says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import sys
+
+from bench_kit import traffic
+
+GAP_S = 0.001
+"""Between two events of a stream."""
+_JSON = traffic.reply()
+_WHOLE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(_JSON), _JSON)
+_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+_CHUNKS = [b"%x\r\n%b\r\n" % (len(event), event) for event in traffic.events()]
+
+
+async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer the requests of one connection."""
+    with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            body = await reader.readexactly(_length(head))
+            if b'"stream": true' in body:
+                await _stream(writer)
+            else:
+                writer.write(_WHOLE)
+            await writer.drain()
+    writer.close()
+
+
+async def _stream(writer: asyncio.StreamWriter) -> None:
+    writer.write(_HEAD + _CHUNKS[0])
+    for chunk in _CHUNKS[1:]:
+        await asyncio.sleep(GAP_S)
+        writer.write(chunk)
+    writer.write(b"0\r\n\r\n")
+
+
+def _length(head: bytes) -> int:
+    _, _, rest = head.lower().partition(b"\r\ncontent-length:")
+    return int(rest.partition(b"\r\n")[0]) if rest else 0
+
+
+async def main(certificate: str, key: str) -> None:
+    """Serve until standard input ends: then whoever started this is gone."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context, limit=1 << 20)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:3]))

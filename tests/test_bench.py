@@ -1,0 +1,131 @@
+"""The benchmark: what it writes of numbers that are made up here, and that it runs. Never how fast anything is."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bench_kit import report, rounds, traffic
+from bench_kit.cases import CASES
+from bench_kit.load import Result
+from bench_kit.startup import Startup
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+HIT = next(case for case in CASES if case.name == "hit-1k")
+STREAM = next(case for case in CASES if case.name == "stream-1k")
+
+
+def result(p50: float, *, first: float = 1.0, wrong: int = 0, cpu_us: float | None = 500.0) -> Result:
+    """One measurement."""
+    return Result(requests=100, wrong=wrong, rate=50.0, p50=p50, p90=2 * p50, first=first, cpu_us=cpu_us)
+
+
+def hit(*pairs: tuple[float, float]) -> rounds.Outcome:
+    """The hit case with these medians of ours and the yardstick's, round by round."""
+    each = [{"ours": result(ours), "constant": result(bare), "provider": result(0.5)} for ours, bare in pairs]
+    return rounds.summary(HIT, each)
+
+
+def a_report() -> report.Report:
+    """A whole report."""
+    return report.Report(
+        command="scripts/bench --quick",
+        started="2026-01-01T00:00:00+00:00",
+        machine={"processor": "abacus, 2 cores", "commit": ""},
+        effort=rounds.Effort(rounds=3, seconds=0.5, warmup=0.1),
+        load1=(0.5, None),
+        outcomes=[hit((1.2, 1.0), (2.6, 2.0), (1.1, 1.0))],
+        startups=[Startup("isartor --help", 151.0, 10.0, 150.0)],
+        memory={"ours": (70.0, 71.5)},
+    )
+
+
+def test_ratio_is_of_one_round() -> None:
+    """A ratio compares what was measured in the same round; the median of them counts, not the ratio of medians."""
+    outcome = hit((1.2, 1.0), (26.0, 20.0), (1.1, 1.0))
+    assert (1.2, 1.3, 1.1) == outcome.ratios
+    assert 1.2 == outcome.ratio
+    assert 1.2 == outcome.results["ours"].p50
+    assert 300 == outcome.results["ours"].requests
+
+
+def test_first_byte_is_compared_where_the_case_says_so() -> None:
+    """For a stream the first byte counts, not the end."""
+    each = {"ours": result(30.0, first=2.3), "passing": result(10.0, first=2.0), "provider": result(1.0)}
+    assert (1.15,) == rounds.summary(STREAM, [each]).ratios
+    assert rounds.summary(STREAM, [each]).ok
+
+
+@pytest.mark.parametrize(("ours", "ok"), [(1.25, True), (1.26, False)])
+def test_limit(ours: float, ok: bool) -> None:
+    """What is over the limit fails, and so does the whole report."""
+    outcome = hit((ours, 1.0))
+    assert ok == outcome.ok
+    found = a_report()
+    found.outcomes, found.startups = [outcome], ()
+    assert ok == found.ok
+
+
+def test_a_wrong_answer_fails() -> None:
+    """A fast wrong answer is no result."""
+    each = {"ours": result(1.0, wrong=1), "constant": result(1.0), "provider": result(1.0)}
+    outcome = rounds.summary(HIT, [each])
+    assert not outcome.ok
+    found = a_report()
+    found.outcomes = [outcome]
+    assert "FAIL: 1 wrong answers" in report.as_markdown(found)
+
+
+def test_markdown() -> None:
+    """The table says machine, load, ratios with their range, limits and verdicts; what nobody measured is a dash."""
+    text = report.as_markdown(a_report())
+    assert "# `scripts/bench --quick`, 2026-01-01T00:00:00+00:00" in text
+    assert "processor abacus, 2 cores." in text
+    assert "load of the machine 0.50 before and - after" in text
+    assert "| hit-1k: exact hit, 1 KB | bare mitmproxy | 1.20 (1.10-1.30) | 1.25 | pass | 1.20 | 1.00 | 0.50 |" in text
+    assert "| `isartor --help` | 151 | 10 | 150 | FAIL |" in text
+    assert "| ours | 70.00 | 71.50 |" in text
+    tables = [line.count("|") for line in text.splitlines() if line.startswith("| ")]
+    assert [12] * 3 + [6] * 3 + [4] * 3 == tables
+
+
+def test_json() -> None:
+    """The same as data, which JSON can hold."""
+    data = json.loads(json.dumps(report.as_json(a_report())))
+    (case,) = data["cases"]
+    assert ("hit-1k", [1.2, 1.3, 1.1], 1.2, True) == (case["name"], case["ratios"], case["ratio"], case["ok"])
+    assert 1.2 == case["results"]["ours"]["p50"]
+    assert not data["ok"]
+    assert [0.5, None] == data["load1"]
+    assert {"ours": [70.0, 71.5]} == data["memory_mb"]
+
+
+@pytest.mark.parametrize("size", [traffic.SMALL, traffic.LARGE])
+def test_request_bodies(size: int) -> None:
+    """The bodies have their size, within 3 %; the large one has an agent's messages and tools; both can be made new."""
+    body = traffic.request_body(size)
+    assert abs(len(body) - size) < 0.03 * size
+    assert 1 == body.count(traffic.NONCE.encode())
+    asked = json.loads(body)
+    assert ((88, 10) if size == traffic.LARGE else (2, 0)) == (len(asked["messages"]), len(asked.get("tools", ())))
+
+
+def test_it_runs(tmp_path: Path) -> None:
+    """A quick run of one case gives right answers, a table and JSON; the exit code only says what was fast enough."""
+    file = tmp_path / "results" / "bench.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "bench_kit", "--quick", "--rounds=1", "--only=hit-1k", f"--json={file}"],
+        env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    assert "| hit-1k: exact hit, 1 KB | bare mitmproxy |" in done.stdout
+    (case,) = json.loads(file.read_text())["cases"]
+    assert {"ours", "constant", "provider"} == case["results"].keys()
+    assert all(each["requests"] > 0 and each["wrong"] == 0 for each in case["results"].values())
