@@ -80,30 +80,16 @@ class Intake:
         self._secret = secret
 
     def read(
-        self, request: Request, routes: Sequence[Route], raw: bytes, *, id: str, started: float, sender: Sender
+        self, request: Request, route: Route, body: Mapping[str, Any], *, id: str, started: float, sender: Sender
     ) -> Exchange:
         """
         Put together what there is to know of a request.
 
         Args:
-            routes: what the request line may mean; the body decides.
-            raw: the body, content encoding removed.
+            route: what the request line and the body say; see `read_body`.
+            body: decoded.
             id: of the flow.
             started: Unix time, seconds.
-
-        Raises:
-            ClientMistake: the body cannot be read, or a control header holds none of its values.
-        """
-        body, route = read_body(routes, raw)
-        exchange = self.read_decoded(request, route, body, id=id, started=started, sender=sender)
-        exchange.raw = raw
-        return exchange
-
-    def read_decoded(
-        self, request: Request, route: Route, body: Mapping[str, Any], *, id: str, started: float, sender: Sender
-    ) -> Exchange:
-        """
-        Put together what there is to know of a request whose body is decoded. Arguments as for `read`.
 
         Raises:
             ClientMistake: a control header holds none of its values.

@@ -19,7 +19,7 @@ _ANTHROPIC = ("/v1/messages", "/v1/complete")
 _GEMINI = ("/v1beta/", "/v1alpha/", "/upload/v1beta/", "/v1/models/")
 _OLLAMA = ("/api/chat", "/api/generate", "/api/embed", "/api/tags", "/api/show", "/api/ps", "/api/version")
 _BARE_OPENAI = ("/chat/completions", "/responses", "/completions", "/embeddings")
-NATIVE = ("/api/chat", "/api/v1/chat")
+_NATIVE = "/api/v1/chat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,8 @@ class Door:
             return _join(config.anthropic, path)
         if bare.startswith(_GEMINI) and (":" in bare or not bare.startswith("/v1/")):
             return _join(config.gemini, path)
+        if bare == _NATIVE:
+            return _join(config.openai, path)
         if bare.startswith(_OLLAMA):
             return _join(config.ollama, path)
         if bare.startswith("/v1internal:"):

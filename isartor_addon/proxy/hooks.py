@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+from dataclasses import replace
 
 from mitmproxy import connection, ctx, exceptions, http, tls
 from mitmproxy.addonmanager import Loader
@@ -19,9 +20,9 @@ from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import ClientMistake, IsartorError, NotRecorded
 from isartor_addon.core.exchange import Exchange, Request
 from isartor_addon.core.outcome import Answer, Outcome, Refuse, Stream
-from isartor_addon.intake import Sender
+from isartor_addon.intake import Sender, read_body
 from isartor_addon.pipeline import describe_fault
-from isartor_addon.proxy import coding, convert, native, options, views
+from isartor_addon.proxy import coding, convert, models, native, options, views
 from isartor_addon.proxy.commands import Commands
 from isartor_addon.proxy.door import Door
 from isartor_addon.proxy.passing import Passing
@@ -42,7 +43,7 @@ class Isartor:
     """The prompt firewall as a mitmproxy addon."""
 
     house: assemble.House
-    """What serves requests; set by `configure`. No property: mitmproxy reads every attribute of an addon before that."""
+    """What serves requests; set by `configure`. No property: mitmproxy reads all attributes of an addon before."""
 
     def __init__(self, config: Config | None = None) -> None:
         """
@@ -143,6 +144,9 @@ class Isartor:
         if flow.response is not None or flow.error is not None or flow.request.stream:
             return
         try:
+            if "isartor_models" in flow.metadata:
+                flow.response = await models.answer(self.house)
+                return
             if not self._is_ours(flow):
                 return
             request = convert.request_of(flow)
@@ -172,8 +176,14 @@ class Isartor:
         raw = flow.request.raw_content or b""
         limit = house.config.body_limit_mb * assemble.MIB
         raw = coding.decode(raw, request.headers.get("content-encoding", ""), limit=limit)
+        body, route = read_body(routes, raw)
+        if route.wire is wire.native.WIRE and "isartor_door" in flow.metadata:
+            target = self._door.native_target()
+            request = replace(request, scheme=target.scheme, host=target.host, port=target.port)
         started, sender = house.clock.time(), _sender_of(flow)
-        return house.intake.read(request, routes, raw, id=flow.id, started=started, sender=sender)
+        exchange = house.intake.read(request, route, body, id=flow.id, started=started, sender=sender)
+        exchange.raw = raw
+        return exchange
 
     async def _ask_unless_left(self, flow: http.HTTPFlow, exchange: Exchange) -> Outcome | None:
         """Ask the layers, for as long as the client is there to hear it."""
@@ -214,7 +224,7 @@ class Isartor:
         exchange.note(convert.PROVIDER_TAG, "forward")
         passing = Passing(exchange, convert.PROVIDER_TAG, "forward")
         self._passing[flow.id] = passing
-        if exchange.route.wire is wire.native.WIRE:
+        if exchange.route.wire is wire.native.WIRE and "isartor_door" in flow.metadata:
             passing.asked, passing.native = flow.request.copy(), True
             native.send_as_chat(
                 flow, exchange, target=self._door.native_target(), default_model=self.house.config.door.native_model
@@ -241,6 +251,9 @@ class Isartor:
         request = flow.request
         if request.path.partition("?")[0] == "/healthz":
             flow.response = convert.json_response(200, b'{"status":"ok","version":"%b"}' % __version__.encode())
+            return
+        if models.is_for_us(request, replaying=self._replays()):
+            flow.metadata["isartor_models"] = True
             return
         target = self._door.target(request.path, anthropic="anthropic-version" in request.headers)
         if target is None:

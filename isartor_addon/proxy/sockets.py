@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mitmproxy import ctx, http
 from mitmproxy.websocket import WebSocketMessage
@@ -23,9 +23,11 @@ from isartor_addon.proxy.show import show
 from isartor_addon.proxy.tasks import Tasks
 from isartor_addon.proxy.tee import Tee
 from isartor_addon.wire import openai_responses
-from isartor_addon.wire.responses_chain import Chain, Create, error_message, fate, read_create
+from isartor_addon.wire.responses_chain import Chain, Create, error_message, fate, in_lane, read_create
 
 logger = logging.getLogger(__name__)
+
+_BETA = "openai-beta"
 
 
 @dataclass(slots=True)
@@ -55,7 +57,7 @@ class Sockets:
         """A client asks for a socket: let it open, or send the client to HTTP with a 426 (RFC 9110, 15.5.22)."""
         house = self._house()
         if house.config.websocket == "native" and not house.config.cassette:
-            self._open[flow.id] = _Socket(request, sender)
+            self._open[flow.id] = _Socket(_as_over_http(request), sender)
             convert.strip_control(flow.request, request.headers, tenant_header=house.config.tenant_header)
             return
         body = openai_responses.WIRE.error(426, "isartor_use_http", "isartor: use HTTP")
@@ -94,6 +96,7 @@ class Sockets:
             return
         exchange = self._read(flow, socket, create)
         if exchange is None or socket.owed:
+            message.content = socket.chain.outgoing(create, message.content)
             self._pass_unlearned(socket)
             return
         house = self._house()
@@ -120,7 +123,7 @@ class Sockets:
             return None
         intake: Intake = house.intake
         body = socket.chain.body(create)
-        exchange = intake.read_decoded(
+        exchange = intake.read(
             socket.request, route, body, id=flow.id, started=house.clock.time(), sender=socket.sender
         )
         exchange.mode = "ws"
@@ -154,7 +157,7 @@ class Sockets:
             socket.tee = None
 
     def _from_server(self, socket: _Socket, content: bytes) -> None:
-        if not socket.owed:
+        if not socket.owed or in_lane(content):
             return
         ending = fate(content)
         tee = socket.tee
@@ -178,3 +181,11 @@ class Sockets:
         message.drop()
         for chunk in chunks:
             ctx.master.commands.call("inject.websocket", flow, True, chunk, True)
+
+
+def _as_over_http(request: Request) -> Request:
+    """The upgrade without the header that only asks for a socket: what it asks is the same over HTTP."""
+    headers = dict(request.headers)
+    if headers.get(_BETA, "").startswith("responses_websockets"):
+        del headers[_BETA]
+    return replace(request, headers=headers)

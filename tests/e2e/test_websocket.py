@@ -137,7 +137,7 @@ def test_socket_and_http_share(proxy: Proxy, provider: Provider, words: str) -> 
     with _socket(proxy) as socket:
         text = _text(_ask(socket, message))
     body = {name: value for name, value in message.items() if name != "type"} | {"stream": True}
-    headers = {"user-agent": "codex_exec/0.169.0", **HEADERS}
+    headers = {name: value for name, value in HEADERS.items() if name != "openai-beta"}
     with proxy.client() as client:
         reply = RESPONSES.post(client, body, stream=True, headers=headers)
     assert RESPONSES.read(reply) == text
