@@ -33,6 +33,8 @@ LOOK_S = 0.05
 """How often it is seen what other processes changed."""
 TOUCH_S = 600.0
 """How often the disk is told that an entry in memory is in use."""
+MOST_TOUCHED = 500
+"""What was used is told to the disk before the next write, once a minute, or when it is so many entries."""
 COUNT_S = 60.0
 """How often counters are written down."""
 PATIENCE_S = 60.0
@@ -64,6 +66,7 @@ class AnswerStore:
         self._lock = threading.RLock()
         self._generation = 0
         self._counts = {"hits": 0, "misses": 0, "stored": 0}
+        self._touched: set[str] = set()
         self._counted_at = clock.monotonic()
         self._look_at = 0.0
         self._closed = False
@@ -95,7 +98,7 @@ class AnswerStore:
             self._counts["hits"] += 1
             if slot is not None and now - slot.touched > TOUCH_S:
                 slot.touched = now
-                self._write.soon(lambda rooms: rooms.touch(key))
+                self._used(key)
         return entry
 
     async def get(self, key: str) -> Entry | None:
@@ -113,7 +116,7 @@ class AnswerStore:
             self._look(now)
             if generation == self._generation and key not in self._front:
                 self._front.put(entry, now)
-        self._write.soon(lambda rooms: rooms.touch(key))
+            self._used(key)
         return entry
 
     def put(self, entry: Entry) -> None:
@@ -296,11 +299,24 @@ class AnswerStore:
     def _store(self, rooms: Rooms, entry: Entry) -> None:
         if self._pending.get(entry.key) is not entry:
             return
+        self._touch(rooms)
         rooms.write(entry, self._clock.time())
         if entry.caller == ANYONE and not self.imported:
             make_file(self._marker)
             self.imported = True
         self._epoch.note([entry.key])
+
+    def _used(self, key: str) -> None:
+        self._touched.add(key)
+        if len(self._touched) >= MOST_TOUCHED:
+            self._write.soon(self._touch)
+
+    def _touch(self, rooms: Rooms) -> None:
+        """Tell the disk what was used, before it chooses what to evict."""
+        with self._lock:
+            touched, self._touched = self._touched, set()
+        if touched:
+            rooms.touch(touched)
 
     def _written(self, entry: Entry) -> None:
         with self._lock:
@@ -340,6 +356,7 @@ class AnswerStore:
             self._write.soon(self._write_counts)
 
     def _write_counts(self, rooms: Rooms) -> None:
+        self._touch(rooms)
         with self._lock:
             counts = dict(self._counts)
             self._counts = dict.fromkeys(counts, 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -172,10 +172,19 @@ class Database:
             raise Refused("no bytes")
         return value
 
-    def touch(self, key: str) -> None:
-        """Say that `key` was used now."""
-        with suppress(Refused):
-            self.get(key)
+    def touch(self, keys: Iterable[str]) -> None:
+        """
+        Say that `keys` were used now.
+
+        Raises:
+            Fault: it cannot be written now.
+        """
+        with self._faults():
+            self._there()
+            with self._cache.transact():
+                for key in keys:
+                    with suppress(Refused):
+                        self._cache.get(key)
 
     def __contains__(self, key: str) -> bool:
         with self._faults():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -99,9 +100,9 @@ class Rooms:
             self.write(moved, now)
         return moved
 
-    def touch(self, key: str) -> None:
-        """Say that `key` was used now."""
-        self._common.touch(key)
+    def touch(self, keys: Iterable[str]) -> None:
+        """Say that `keys` were used now."""
+        self._common.touch(keys)
 
     def remove(self, keys: list[str]) -> int:
         """Remove `keys`, pinned or not; give how many there were."""
