@@ -224,3 +224,39 @@ def test_fingerprints_tell_bodies_apart(extra: Any) -> None:
 def test_no_fingerprint_of_nothing() -> None:
     """What was never written down has no fields."""
     assert {} == fingerprint(Identity("k", "c").canonical)
+
+
+def names(value: Any) -> set[str]:
+    """The names of all fields in a value."""
+    if isinstance(value, dict):
+        return set(value).union(*map(names, value.values()))
+    return set().union(*map(names, value)) if isinstance(value, list) else set()
+
+
+FIELDS = st.sampled_from(sorted(names(list(BODIES.values()))) + ["metadata", "user_id", "session_id", "cache_control"])
+WORDS = st.sampled_from(
+    ["user", "tool", "text", "tool_use", "x", SESSION, '{"session_id":"' + SESSION + '"}', "é\n\x00"]
+)
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 2**60) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=5),
+    max_leaves=25,
+)
+TOOLS = ["claude-cli/2", "codex_exec/0", "copilot/1", "geminicli/0", "qwencode/0", "other"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from([ANTHROPIC, CHAT, RESPONSES, GEMINI]),
+    st.dictionaries(FIELDS, ODD, max_size=6),
+    st.sampled_from(TOOLS),
+    st.sampled_from([SESSION, "type0001", "n1234567", "12345678"]),
+)
+def test_any_body_has_an_identity(url: str, body: dict[str, Any], agent: str, session: str) -> None:
+    """Wrong types anywhere raise nothing, change nothing, and give the same key again."""
+    before = copy.deepcopy(body)
+    headers = {"user-agent": agent, "x-session-id": session}
+    found = ask(url, body, headers)
+    assert before == body
+    assert found == ask(url, orjson.loads(orjson.dumps(body)), headers)
+    assert [] == differences(fingerprint(found.canonical), fingerprint(found.canonical))
