@@ -89,6 +89,8 @@ class Relay:
         self._next = itertools.cycle([each.getsockname()[1] for each in self._sockets])
         config = uvicorn.Config(
             self._serve,
+            interface="asgi3",
+            proxy_headers=False,
             log_config=None,
             access_log=False,
             lifespan="off",
