@@ -53,13 +53,16 @@ class Pipeline:
         """The first layer's word that ends the descent; None: forward it."""
         for layer in self.layers:
             if self._resting(layer):
-                exchange.note(layer.tag, "skip", note="left out after repeated faults")
+                exchange.note(layer.tag, "skip", "left out after repeated faults")
                 continue
+            began, before = self._clock.monotonic(), len(exchange.trail)
             try:
                 outcome = await layer.ask(exchange)
             except Exception as error:
                 self._fault(layer, exchange, error)
                 continue
+            finally:
+                exchange.timed(since=before, elapsed_ms=(self._clock.monotonic() - began) * 1000)
             self._breakers[layer.tag].faults = 0
             if outcome is not None:
                 return outcome
@@ -94,7 +97,7 @@ class Pipeline:
     def _fault(self, layer: Layer, exchange: Exchange, error: Exception) -> None:
         breaker = self._breakers[layer.tag]
         breaker.faults += 1
-        exchange.note(layer.tag, "fault", note=type(error).__name__)
+        exchange.note(layer.tag, "fault", type(error).__name__)
         # The message of an exception may quote the prompt; its type and place never do.
         logger.warning("layer %s failed with %s; the request goes on", layer.tag, describe_fault(error))
         if breaker.faults >= FAULTS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from isartor_addon.core.client import Client
@@ -81,6 +81,10 @@ class Exchange:
         """The client's session, empty where it declares none."""
         return self.identity.run_ids.get("session", "")
 
-    def note(self, layer: str, outcome: str, elapsed_ms: float = 0.0, note: str = "") -> None:
+    def note(self, layer: str, outcome: str, note: str = "") -> None:
         """Add a step to the trail."""
-        self.trail.append(Step(layer, outcome, elapsed_ms, note))
+        self.trail.append(Step(layer, outcome, 0.0, note))
+
+    def timed(self, *, since: int, elapsed_ms: float) -> None:
+        """Say how long the steps from number `since` on took together."""
+        self.trail[since:] = [replace(step, elapsed_ms=round(elapsed_ms, 3)) for step in self.trail[since:]]

@@ -102,7 +102,9 @@ def exchange(
 
 def recording(content: bytes = BODY, *, mode: str = "json", run_ids: dict[str, str] | None = None) -> Recording:
     """A recorded chat reply."""
-    return Recording("openai_chat", "generate", mode, (content,), (("content-type", "application/json"),), run_ids or {})
+    return Recording(
+        "openai_chat", "generate", mode, (content,), (("content-type", "application/json"),), run_ids or {}
+    )
 
 
 def exact(

@@ -79,10 +79,10 @@ class ExactLayer(Layer):
     async def ask(self, exchange: Exchange) -> Outcome | None:
         """Answer from the store, or from an identical request that is being answered right now."""
         if not self._may_look(exchange):
-            exchange.note(self.tag, "skip", note=exchange.identity.uncacheable or exchange.control.cache)
+            exchange.note(self.tag, "skip", exchange.identity.uncacheable or exchange.control.cache)
             return self._missing(exchange, exchange.identity.uncacheable)
         if self._again.count(*self._asked(exchange)) and not self._only(exchange):
-            exchange.note(self.tag, "skip", note="asked again: a fresh answer")
+            exchange.note(self.tag, "skip", "asked again: a fresh answer")
             return None
         while True:
             entry = await self._stored(exchange)
@@ -115,7 +115,7 @@ class ExactLayer(Layer):
     def learn(self, exchange: Exchange, recording: Recording) -> None:
         """Store the answer and let followers have it."""
         if reason := self._not_storable(exchange):
-            exchange.note(self.tag, "not-stored", note=reason)
+            exchange.note(self.tag, "not-stored", reason)
             self._land(exchange, "lost")
             return
         now, identity = self._clock.time(), exchange.identity
@@ -138,7 +138,7 @@ class ExactLayer(Layer):
 
     def lost(self, exchange: Exchange, reason: str) -> None:
         """Let a follower take over."""
-        exchange.note(self.tag, "not-stored", note=reason)
+        exchange.note(self.tag, "not-stored", reason)
         self._land(exchange, "lost")
 
     def _may_look(self, exchange: Exchange) -> bool:
@@ -170,13 +170,13 @@ class ExactLayer(Layer):
         age_s = max(0, int(self._clock.time() - entry.created))
         ttl_s = exchange.control.ttl_s
         if ttl_s is not None and age_s >= ttl_s and not entry.pinned:
-            exchange.note(self.tag, "miss", note=f"the stored answer is {age_s} s old")
+            exchange.note(self.tag, "miss", f"the stored answer is {age_s} s old")
             return None
         recording = entry.recording
         try:
             chunks = deliver(recording, exchange)
         except (BadReply, Untranslatable) as error:
-            exchange.note(self.tag, "miss", note=f"the stored answer cannot be given as {exchange.mode}: {error}")
+            exchange.note(self.tag, "miss", f"the stored answer cannot be given as {exchange.mode}: {error}")
             return None
         exchange.note(self.tag, "hit")
         return Answer(
@@ -200,7 +200,7 @@ class ExactLayer(Layer):
         readable = exchange.mode == flight.mode and exchange.mode != "json"
         if await flight.settled(streaming=readable) != "streaming":
             return None
-        exchange.note(self.tag, "stream", note=f"shares the call of {flight.leader}")
+        exchange.note(self.tag, "stream", f"shares the call of {flight.leader}")
 
         def chunks() -> AsyncIterator[bytes]:
             return flight.read()
