@@ -166,7 +166,7 @@ class Ollama(base.Wire):
         return self.error(500, code, message) + b"\n"
 
 
-def _images(body: Mapping[str, Json], extra: dict[str, Json], where: str) -> tuple[Part, ...]:
+def _images(body: Mapping[str, Json], extra: dict[str, Json], *, where: str) -> tuple[Part, ...]:
     images = body.get("images")
     if images:
         return tuple(Image(data=asked.text(each, where)) for each in asked.items(images, where))
@@ -179,7 +179,7 @@ def _generate(body: Mapping[str, Json], extra: dict[str, Json]) -> tuple[Turn, .
     extra["prompt"] = ""
     if "messages" in body:
         raise ClientMistake("prompt and messages cannot both be given")
-    return (Turn("user", (Text(asked.text(body["prompt"], "prompt")), *_images(body, extra, "images"))),)
+    return (Turn("user", (Text(asked.text(body["prompt"], "prompt")), *_images(body, extra, where="images"))),)
 
 
 def _chat(body: Mapping[str, Json], extra: dict[str, Json]) -> tuple[Turn, ...]:
@@ -203,7 +203,7 @@ def _turn(message: dict[str, Json], where: str) -> Turn:
         parts = (Text(asked.text(message["content"], f"{where}.content")),)
     elif "content" in message:
         extra["content"] = None
-    parts += _images(message, extra, f"{where}.images")
+    parts += _images(message, extra, where=f"{where}.images")
     if role == "tool":
         name, call_id = (_filled(extra, each) for each in ("tool_name", "tool_call_id"))
         return Turn("tool", (ToolResult(call_id, parts, name),), extra)
@@ -418,8 +418,9 @@ class _Reading:
         generate = "message" not in line
         message = line if generate else said.object(line["message"], "message")
         text = said.text(message.get("response" if generate else "content") or "", "content")
-        self._grow(_THINKING, Thinking(""), said.text(message.get("thinking") or "", "thinking"), deltas)
-        self._grow(_CONTENT, Text(""), text, deltas)
+        thinking = said.text(message.get("thinking") or "", "thinking")
+        self._grow(_THINKING, Thinking(""), text=thinking, deltas=deltas)
+        self._grow(_CONTENT, Text(""), text=text, deltas=deltas)
         if not generate:
             self._rest(message, deltas)
         if line.get("done") is True:
@@ -446,7 +447,7 @@ class _Reading:
         if any(value for name, value in message.items() if name not in known):
             self.cannot = "fields of a message that are unknown here"
 
-    def _grow(self, slot: int, part: Part, text: str, deltas: list[Delta]) -> None:
+    def _grow(self, slot: int, part: Part, *, text: str, deltas: list[Delta]) -> None:
         if not text:
             return
         if slot not in self._begun:

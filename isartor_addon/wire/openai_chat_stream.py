@@ -63,6 +63,7 @@ class Decoder:
         self.finishes: dict[int, str] = {}
         """Why each choice ended; empty for one that has not."""
         self._reader = Reader()
+        self._out: list[Delta] = []
         self._started = False
         self._done = False
         self._cannot = ""
@@ -99,17 +100,17 @@ class Decoder:
         return deltas
 
     def _events(self, events: list[Event]) -> list[Delta]:
-        deltas: list[Delta] = []
+        self._out = []
         for each in events:
             if self._done:
                 break
             if each.data == DONE:
-                deltas += self._finish()
+                self._out += self._finish()
             elif each.data:
-                self._chunk(loads_object(each.data), deltas)
-        return deltas
+                self._chunk(loads_object(each.data))
+        return self._out
 
-    def _chunk(self, chunk: dict[str, Json], deltas: list[Delta]) -> None:
+    def _chunk(self, chunk: dict[str, Json]) -> None:
         choices = said.objects(whole_object(chunk).get("choices") or [], "choices")
         self._extra.update(present(rest(chunk, TOP)))
         if chunk.get("usage"):
@@ -117,11 +118,11 @@ class Decoder:
         # Azure's first chunk has neither id nor choices, only what its filter found in the prompt.
         if not self._started and (choices or chunk.get("id")):
             self._started = True
-            deltas.append(Started(label(chunk.get("id")), label(chunk.get("model")), extra=dict(self._extra)))
+            self._out.append(Started(label(chunk.get("id")), label(chunk.get("model")), extra=dict(self._extra)))
         for choice in choices:
-            self._one(choice, deltas)
+            self._one(choice)
 
-    def _one(self, choice: dict[str, Json], deltas: list[Delta]) -> None:
+    def _one(self, choice: dict[str, Json]) -> None:
         index = choice.get("index") or 0
         self.finishes.setdefault(said.integer(index, "index"), "")
         if choice.get("finish_reason") or choice.get("error"):
@@ -133,39 +134,36 @@ class Decoder:
             return
         if not choice.keys() <= CHOICE:
             self._choice.update(present(rest(choice, CHOICE)))
-        self._delta(delta, deltas)
-
-    def _delta(self, delta: dict[str, Json], deltas: list[Delta]) -> None:
         for name, value in delta.items():
             if name not in MESSAGE:
                 self._keep(name, value)
             elif name == "content" and value:
-                self._grow(_CONTENT, Text(""), value, deltas)
+                self._grow(_CONTENT, Text(""), text=value)
             elif value:
-                self._field(name, value, deltas)
+                self._field(name, value)
 
-    def _field(self, name: str, value: Json, deltas: list[Delta]) -> None:
+    def _field(self, name: str, value: Json) -> None:
         if name in REASONING:
-            mark = field_mark(name)
-            self._grow(REASONING.index(name), Thinking("", extra=mark), said.text(value, name), deltas)
+            part = Thinking("", extra=field_mark(name))
+            self._grow(REASONING.index(name), part, text=said.text(value, name))
         elif name == "refusal":
-            self._grow(_REFUSAL, Text("", field_mark(name)), said.text(value, name), deltas)
+            self._grow(_REFUSAL, Text("", field_mark(name)), text=said.text(value, name))
         elif name == "annotations":
-            self._grow(_CONTENT, Text(""), "", deltas)
-            deltas.append(PartGrew(_CONTENT, extra={"annotations": said.items(value, name)}))
+            self._grow(_CONTENT, Text(""), text="")
+            self._out.append(PartGrew(_CONTENT, extra={"annotations": said.items(value, name)}))
         elif name == "function_call":
             call = {"index": _FUNCTION - _CALLS, "function": said.object(value, name)}
-            self._call(call, deltas, ToolCall("", "", "", field_mark(name)))
+            self._call(call, mark=field_mark(name))
         elif name == "tool_calls":
             for each in said.objects(value, name):
-                self._call(each, deltas)
+                self._call(each, mark={})
 
-    def _grow(self, slot: int, part: Part, text: str, deltas: list[Delta]) -> None:
+    def _grow(self, slot: int, part: Part, *, text: str) -> None:
         if slot not in self._begun:
             self._begun.add(slot)
-            deltas.append(PartStarted(slot, part))
+            self._out.append(PartStarted(slot, part))
         if text:
-            deltas.append(PartGrew(slot, text))
+            self._out.append(PartGrew(slot, text))
 
     def _keep(self, name: str, value: Json) -> None:
         """A field of the message that is unknown here. Whether such a text grows or is said anew cannot be known."""
@@ -178,9 +176,9 @@ class Decoder:
             self._cannot = f"a text in pieces: {name}"
         self._message[name] = value
 
-    def _call(self, piece: dict[str, Json], deltas: list[Delta], model: ToolCall | None = None) -> None:
+    def _call(self, piece: dict[str, Json], *, mark: dict[str, Json]) -> None:
         index = self._place(piece)
-        call = self._calls.setdefault(index, _Call(extra=dict(model.extra) if model else {}))
+        call = self._calls.setdefault(index, _Call(extra=mark))
         kind = piece.get("type")
         if kind in ("function", "custom"):
             call.kind = kind
@@ -192,19 +190,16 @@ class Decoder:
         call.id, call.name = changed[0] or "", changed[1] or ""
         extra = present(rest(piece, ("index", "id", "type", "function", "custom")))
         text = said.text(inner.get("input" if call.kind == "custom" else "arguments") or "", "arguments")
-        if not call.started and call.name:
-            call.started = True
-            kept = {**call.extra, **extra} | ({"type": "custom"} if call.kind == "custom" else {})
-            deltas.append(PartStarted(_CALLS + index, ToolCall(call.id, call.name, "", kept)))
-            text, call.held = call.held + text, ""
-        elif call.started and extra:
-            deltas.append(PartGrew(_CALLS + index, extra=extra))
-        elif not call.started:
-            call.held += text
-            call.extra.update(extra)
+        if call.started:
+            if text or extra:
+                self._out.append(PartGrew(_CALLS + index, text, extra=extra))
             return
-        if text:
-            deltas.append(PartGrew(_CALLS + index, text))
+        call.held += text
+        call.extra |= extra
+        if call.name:
+            call.started = True
+            kept = call.extra | ({"type": "custom"} if call.kind == "custom" else {})
+            self._grow(_CALLS + index, ToolCall(call.id, call.name, "", kept), text=call.held)
 
     def _place(self, piece: dict[str, Json]) -> int:
         """The number of a tool call. Some providers give none: another id is another call, then."""
@@ -294,13 +289,13 @@ def encode(reply: Reply, *, usage_chunk: bool) -> tuple[bytes, ...]:
     if usage_chunk:
         head["usage"] = None
 
-    def chunk(delta: dict[str, Json], reason: str | None = None, extra: Mapping[str, Json] | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason, **(extra or {})}
+    def chunk(delta: dict[str, Json], closing: Mapping[str, Json]) -> bytes:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": None, **closing}
         return event(orjson.dumps({**head, "choices": [choice]}))
 
     deltas = _deltas(write_message(reply), inner_extra(reply, "message"))
-    pieces = [chunk(delta) for delta in deltas]
-    pieces.append(chunk({}, word_for(reply.stop), inner_extra(reply, "choice")))
+    pieces = [chunk(delta, {}) for delta in deltas]
+    pieces.append(chunk({}, {"finish_reason": word_for(reply.stop), **inner_extra(reply, "choice")}))
     usage = write_usage(reply.usage) if usage_chunk else None
     if usage is not None:
         pieces.append(event(orjson.dumps({**head, "choices": [], "usage": usage})))

@@ -10,7 +10,7 @@ import orjson
 from isartor_addon.core.canonical import Shape
 from isartor_addon.core.errors import Untranslatable
 from isartor_addon.core.prompt import Json, Prompt
-from isartor_addon.core.reply import Delta, Reply
+from isartor_addon.core.reply import Reply
 from isartor_addon.wire import base, openai_chat_reply, openai_chat_stream, texts
 from isartor_addon.wire.fields import rest, said
 from isartor_addon.wire.openai_chat import deployment, error_body, stream_mode, target
@@ -100,9 +100,9 @@ class OpenAICompletions(base.Wire):
 class _Decoder(openai_chat_stream.Decoder):
     """Chunks as in chat, with a `text` where chat has a `delta`."""
 
-    def _one(self, choice: dict[str, Json], deltas: list[Delta]) -> None:
+    def _one(self, choice: dict[str, Json]) -> None:
         delta = {"content": choice.get("text")}
-        super()._one({**rest(choice, ("text",)), "delta": delta}, deltas)
+        super()._one({**rest(choice, ("text",)), "delta": delta})
 
 
 def _text(message: Mapping[str, Json]) -> str:

@@ -265,6 +265,66 @@ def test_incomplete_and_failed_streams_are_no_reply(chunks: list[dict[str, Any]]
         streamed(*chunks, done=done)
 
 
+def whole(message: Any, **choice: Any) -> dict[str, Any]:
+    return {"id": "c", "model": "m", "choices": [{"index": 0, "message": message, "finish_reason": "stop", **choice}]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        [],
+        {"choices": []},
+        {"choices": None},
+        {"error": {"message": "no"}},
+        whole(None),
+        whole({"content": "a"}, finish_reason=None),
+        whole({"content": "a"}, finish_reason=["stop"]),
+        whole({"content": "a"}, error={"code": 502}),
+        whole({"content": "a", "tool_calls": {}, "annotations": 5}),
+        whole({"content": "a", "function_call": {"name": "f"}}),
+    ],
+)
+def test_incomplete_and_failed_replies_are_no_reply(body: Any) -> None:
+    """Errors in any place, and what is not finished."""
+    with pytest.raises(BadReply):
+        WIRE.read_reply(body)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": None, "audio": {"id": "a", "data": "AAAA"}},
+        {"content": [{"type": "text", "text": "a"}]},
+        {"content": None, "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": {}}}]},
+    ],
+)
+def test_what_a_reply_cannot_say_is_kept_verbatim(message: dict[str, Any]) -> None:
+    """Audio, content in parts, arguments that are no text: complete, but only the bytes can say them."""
+    with pytest.raises(Untranslatable):
+        WIRE.read_reply(whole(message))
+    assert "" == WIRE.verify("generate", "json", orjson.dumps(whole(message)))
+
+
+def test_reasoning_details_that_are_no_pieces_stay_apart() -> None:
+    """Only pieces of one index and type are one detail."""
+    first, second = (
+        {"type": "reasoning.summary", "index": 0, "summary": "a"},
+        {"type": "reasoning.encrypted", "index": 1},
+    )
+    reply = streamed(
+        *(chunk({"content": "x", "reasoning_details": [each]}) for each in (first, second, 5)), chunk({}, "stop")
+    )
+    assert {"reasoning_details": [first, second, 5]} == reply.extra["message"]
+
+
+def test_a_text_in_pieces_in_an_unknown_field_is_kept_verbatim_only() -> None:
+    """Whether it grows or is said anew cannot be known."""
+    with pytest.raises(Untranslatable, match="mood"):
+        streamed(chunk({"mood": "gl"}), chunk({"mood": "ad"}), chunk({}, "stop"))
+    assert {"mood": "glad"} == streamed(*[chunk({"mood": "glad"})] * 2, chunk({}, "stop")).extra["message"]
+
+
 def test_done_is_noticed_in_a_stream_that_no_reply_can_say() -> None:
     """Several choices: the decoder goes on to the end, and only `close` says that it cannot."""
     two = {
