@@ -7,7 +7,7 @@ from isartor_addon.core.client import Client
 
 CLIENT = Client(
     name="cursor",
-    agents=("cursor/", "connect-es/"),
+    agents=("cursor/",),
     headers=frozenset({"x-cursor-checksum", "x-cursor-client-version", "x-ghost-mode"}),
     volatile=GENERAL,
     run_ids=RUN_IDS,

@@ -27,6 +27,7 @@ _CARRIES = ("content", "parts", "call_id", "output", "tools", "encrypted_content
 """What makes an item of a conversation say all by itself, so that its `id` only names it. Without any of these
 (`item_reference`) the id points at what the provider holds, and is meaning."""
 _CALLS = frozenset({"tool_calls", "tool_call_id", "call_id", "output"})
+_PLACES: Mapping[Json, Where] = {"system": "system", "developer": "system", "user": "user", "tool": "tool"}
 _TEXTS = frozenset({"text", "input_text", "output_text"})
 
 
@@ -167,11 +168,11 @@ class _Walk:
     def turn(self, turn: dict[str, Json]) -> dict[str, Any]:
         kept = turn if self.plain.issuperset(turn) else self.turn_fields(turn)
         role = kept.get("role")
-        place = _place(role)
+        place = _PLACES.get(role, "reply") if role.__class__ is str else "reply"
         content = kept.get(self.content)
         if content.__class__ is list:
             content = self.parts(content, place)
-        elif content.__class__ is str:
+        elif content.__class__ is str and place != "reply":
             text = self.text(content, place)
             content = None if text is content else text
         else:
@@ -269,14 +270,6 @@ class _Walk:
 
     def call_id(self, value: Json) -> Json:
         return self.call_ids[value] if value.__class__ is str else value
-
-
-def _place(role: Json) -> Where:
-    if role == "tool":
-        return "tool"
-    if role == "system" or role == "developer":
-        return "system"
-    return "user" if role == "user" else "reply"
 
 
 def _text_of(block: Json) -> str:

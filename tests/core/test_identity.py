@@ -233,7 +233,7 @@ def names(value: Any) -> set[str]:
     return set().union(*map(names, value)) if isinstance(value, list) else set()
 
 
-FIELDS = st.sampled_from(sorted(names(list(BODIES.values()))) + ["metadata", "user_id", "session_id", "cache_control"])
+FIELDS = st.sampled_from([*sorted(names(list(BODIES.values()))), "metadata", "user_id", "session_id", "cache_control"])
 WORDS = st.sampled_from(
     ["user", "tool", "text", "tool_use", "x", SESSION, '{"session_id":"' + SESSION + '"}', "é\n\x00"]
 )
