@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -20,27 +19,17 @@ from isartor_addon.core.identity import ANYONE
 from isartor_addon.core.recording import Entry
 from isartor_addon.layers.ports import Clock
 from isartor_addon.store.disk import make_directory, make_file
-from isartor_addon.store.epoch import EVERYTHING, Epoch
+from isartor_addon.store.epoch import Epoch
 from isartor_addon.store.form import Damaged
-from isartor_addon.store.front import Front, weight
+from isartor_addon.store.memory import COUNTERS, Memory
 from isartor_addon.store.rooms import Rooms
 from isartor_addon.store.switch import Switch
 from isartor_addon.store.worker import Worker
 
 GET_S = 0.5
 """A `get` that takes longer is a miss."""
-LOOK_S = 0.05
-"""How often it is seen what other processes changed."""
-TOUCH_S = 600.0
-"""How often the disk is told that an entry in memory is in use."""
-MOST_TOUCHED = 500
-"""What was used is told to the disk before the next write, once a minute, or when it is so many entries."""
-COUNT_S = 60.0
-"""How often counters are written down."""
 PATIENCE_S = 60.0
 """How long people wait for a list, a removal or a pin."""
-WAITING_BYTES = 32 << 20
-"""What waits to be written; when it is more, the disk does not keep up, and further entries are in memory only."""
 
 log = logging.getLogger(__name__)
 
@@ -56,25 +45,16 @@ class AnswerStore:
             memory_bytes: bound in memory.
             clock: time.
         """
-        self._directory = directory
         self._size = size_bytes
         self._clock = clock
         self._switch = Switch("the cache on disk", clock)
-        self._front = Front(memory_bytes)
-        self._pending: dict[str, Entry] = {}
-        self._pending_bytes = 0
-        self._lock = threading.RLock()
-        self._generation = 0
-        self._counts = {"hits": 0, "misses": 0, "stored": 0}
-        self._touched: set[str] = set()
-        self._counted_at = clock.monotonic()
-        self._look_at = 0.0
         self._closed = False
         with suppress(OSError):
             make_directory(directory)
         self._epoch = Epoch(directory / "epoch")
         self._marker = directory / "imported"
         self.imported = self._marker.exists()
+        self._memory = Memory(memory_bytes, epoch=self._epoch, clock=clock, changed=self._look_for_imports)
         self._write = Worker(directory, size_bytes=size_bytes, writes=True, switch=self._switch)
         self._read = Worker(directory, size_bytes=size_bytes, writes=False, switch=self._switch)
         for worker in (self._write, self._read):
@@ -84,58 +64,27 @@ class AnswerStore:
 
     def peek(self, key: str) -> Entry | None:
         """The entry, if it is in memory and fresh."""
-        now = self._clock.monotonic()
-        with self._lock:
-            if now >= self._look_at:
-                self._look(now)
-            slot = self._front.get(key)
-            entry = slot.entry if slot is not None else self._pending.get(key)
-            if entry is None:
-                return None
-            if not entry.fresh(self._clock.time()):
-                self._front.drop(key)
-                return None
-            self._counts["hits"] += 1
-            if slot is not None and now - slot.touched > TOUCH_S:
-                slot.touched = now
-                self._used(key)
-        return entry
+        return self._memory.get(key)
 
     async def get(self, key: str) -> Entry | None:
         """The entry, if it is stored and fresh, and found within `GET_S`."""
-        entry = self.peek(key)
+        entry = self._memory.get(key)
         if entry is not None:
             return entry
-        generation = self._generation
+        generation = self._memory.generation
         entry = await self._from_disk(key)
-        now = self._clock.monotonic()
-        with self._lock:
-            self._count("misses" if entry is None else "hits", now)
-            if entry is None:
-                return None
-            self._look(now)
-            if generation == self._generation and key not in self._front:
-                self._front.put(entry, now)
-            self._used(key)
+        self._memory.found(key, entry, generation)
+        if self._memory.news_due():
+            self._write.soon(self._tell)
         return entry
 
     def put(self, entry: Entry) -> None:
         """Keep `entry` in memory at once and on disk soon."""
-        now = self._clock.monotonic()
-        usable = self._usable()
-        with self._lock:
-            self._look(now)
-            self._front.put(entry, now)
-            if entry.key not in self._front:
-                self._generation += 1
-            self._count("stored", now)
-            size = weight(entry)
-            if not usable or (self._pending and self._pending_bytes + size > WAITING_BYTES):
-                return
-            self._pending_bytes += size
-            self._pending[entry.key] = entry
-        if self._write.soon(lambda rooms: self._store(rooms, entry), lambda: self._written(entry)) is None:
-            self._written(entry)
+        self._memory.put(entry)
+        if not self._usable() or not self._memory.wait(entry):
+            return
+        if self._write.soon(lambda rooms: self._store(rooms, entry), lambda: self._memory.written(entry)) is None:
+            self._memory.written(entry)
 
     async def flush(self) -> None:
         """Wait until everything put is on disk or has been given up."""
@@ -157,7 +106,7 @@ class AnswerStore:
         if self._closed:
             return
         self._closed = True
-        self._write.soon(self._write_counts)
+        self._write.soon(self._tell)
         self._read.close()
         self._write.close()
 
@@ -167,7 +116,7 @@ class AnswerStore:
         """All fresh entries, newest first; those in memory when the disk is off."""
         rows = self._ask(lambda rooms: [row.key for row in rooms.rows()])
         if rows is None:
-            yield from self._in_memory()
+            yield from self._memory.fresh()
             return
         for key in rows:
             entry = self._ask(partial(self._fetch, key=key))
@@ -178,7 +127,7 @@ class AnswerStore:
         """The newest entry whose key begins with `key`."""
         rows = self._ask(lambda rooms: [row.key for row in rooms.rows(key)])
         if rows is None:
-            return next((entry for entry in self._in_memory() if entry.key.startswith(key)), None)
+            return next((entry for entry in self._memory.fresh() if entry.key.startswith(key)), None)
         found = (self._ask(partial(self._fetch, key=full)) for full in rows)
         return next((entry for entry in found if entry is not None), None)
 
@@ -196,9 +145,7 @@ class AnswerStore:
             StoreError: the disk cannot be used now. What is in memory is gone all the same.
         """
         before = None if older_than_s is None else self._clock.time() - older_than_s
-        with self._lock:
-            for entry in list(self._front):
-                self._front.drop(entry.key)
+        self._memory.forget_all()
 
         def work(rooms: Rooms) -> list[str]:
             keys = [
@@ -207,14 +154,14 @@ class AnswerStore:
                 if row.fits(model=model, host=host, before=before) and (key or not row.pinned)
             ]
             rooms.remove(keys)
-            if not (model or host or key) and before is None:
+            if not rooms.rows():
                 self._marker.unlink(missing_ok=True)
             self._epoch.note(keys)
             return keys
 
         keys = self._demand(work)
-        self._forget(keys)
-        self.imported = self._marker.exists()
+        self._memory.forget(keys)
+        self._look_for_imports()
         return len(keys)
 
     def pin(self, key: str, *, pinned: bool = True) -> Entry | None:
@@ -235,27 +182,25 @@ class AnswerStore:
             return []
 
         moved = self._demand(work)
-        self._forget(entry.key for entry in moved)
+        self._memory.forget(entry.key for entry in moved)
         return moved[0] if moved else None
 
     def stats(self) -> Mapping[str, Any]:
         """Entries, bytes, limit, hits, misses and stored since the store was made, the front, state and reason."""
 
         def work(rooms: Rooms) -> dict[str, int]:
-            self._write_counts(rooms)
+            self._tell(rooms)
             rows = rooms.rows()
-            counts = {name: rooms.count(name) for name in self._counts}
+            counts = {name: rooms.count(name) for name in COUNTERS}
             pinned = sum(row.pinned for row in rows)
             return {"entries": len(rows), "pinned": pinned, "bytes": rooms.bytes, **counts}
 
         there = self._ask(work)
-        front = {
-            "memory_entries": len(self._front),
-            "memory_bytes": self._front.bytes,
-            "memory_limit": self._front.limit,
-        }
+        front = self._memory.front
+        held = {"memory_entries": len(front), "memory_bytes": front.bytes, "memory_limit": front.limit}
         state = {"limit": self._size, "state": "on" if self._switch.on else "off", "reason": self._switch.reason}
-        return {**(there or {"entries": len(self._front), "pinned": 0, "bytes": 0, **self._counts}), **front, **state}
+        there = there or {"entries": len(front), "pinned": 0, "bytes": 0, **self._memory.counts()}
+        return {**there, **held, **state}
 
     # How it is done.
 
@@ -297,69 +242,23 @@ class AnswerStore:
         return entry if entry is not None and entry.fresh(self._clock.time()) else None
 
     def _store(self, rooms: Rooms, entry: Entry) -> None:
-        if self._pending.get(entry.key) is not entry:
+        if not self._memory.waits(entry):
             return
-        self._touch(rooms)
+        # What was used is told before the disk chooses what to evict.
+        self._tell(rooms)
         rooms.write(entry, self._clock.time())
         if entry.caller == ANYONE and not self.imported:
             make_file(self._marker)
             self.imported = True
         self._epoch.note([entry.key])
 
-    def _used(self, key: str) -> None:
-        self._touched.add(key)
-        if len(self._touched) >= MOST_TOUCHED:
-            self._write.soon(self._touch)
+    def _tell(self, rooms: Rooms) -> None:
+        """Tell the disk what it does not know yet: what was used, and the counters."""
+        news = self._memory.news()
+        if news.used:
+            rooms.touch(news.used)
+        for name, count in news.counts.items():
+            rooms.count(name, count)
 
-    def _touch(self, rooms: Rooms) -> None:
-        """Tell the disk what was used, before it chooses what to evict."""
-        with self._lock:
-            touched, self._touched = self._touched, set()
-        if touched:
-            rooms.touch(touched)
-
-    def _written(self, entry: Entry) -> None:
-        with self._lock:
-            self._pending_bytes -= weight(entry)
-            if self._pending.get(entry.key) is entry:
-                del self._pending[entry.key]
-
-    def _look(self, now: float) -> None:
-        """Forget what other processes changed."""
-        self._look_at = now + LOOK_S
-        changed = self._epoch.look()
-        if not changed:
-            return
-        self._generation += 1
-        if EVERYTHING in changed:
-            self._front.clear()
-        for key in changed:
-            self._front.drop(key)
+    def _look_for_imports(self) -> None:
         self.imported = self._marker.exists()
-
-    def _forget(self, keys: Iterable[str]) -> None:
-        with self._lock:
-            self._generation += 1
-            for key in keys:
-                self._front.drop(key)
-
-    def _in_memory(self) -> list[Entry]:
-        now = self._clock.time()
-        with self._lock:
-            fresh = [entry for entry in self._front if entry.fresh(now)]
-        return sorted(fresh, key=lambda entry: entry.created, reverse=True)
-
-    def _count(self, name: str, now: float) -> None:
-        self._counts[name] += 1
-        if now - self._counted_at > COUNT_S:
-            self._counted_at = now
-            self._write.soon(self._write_counts)
-
-    def _write_counts(self, rooms: Rooms) -> None:
-        self._touch(rooms)
-        with self._lock:
-            counts = dict(self._counts)
-            self._counts = dict.fromkeys(counts, 0)
-        for name, value in counts.items():
-            if value:
-                rooms.count(name, value)

@@ -9,9 +9,10 @@ from pathlib import Path
 from isartor_addon.core.errors import StoreError
 from isartor_addon.core.recording import Entry
 from isartor_addon.layers.ports import Shelf
-from isartor_addon.store.answers import WAITING_BYTES, AnswerStore
+from isartor_addon.store.answers import AnswerStore
 from isartor_addon.store.cassette import as_nobodys, fits, read_cassette, write_whole
 from isartor_addon.store.front import weight
+from isartor_addon.store.memory import WAITING_BYTES
 
 
 def export(shelf: Shelf, file: Path, *, model: str = "", host: str = "") -> int:
