@@ -18,7 +18,8 @@ NAME: Final = "anthropic_messages"
 
 def read_block(block: dict[str, Json]) -> Part:
     """Read one content block. What the neutral types cannot say exactly becomes `Opaque`."""
-    read = _READERS.get(block.get("type"))
+    kind = block.get("type")
+    read = _READERS.get(kind) if isinstance(kind, str) else None
     part = read(block) if read else None
     # Writing back is the test: a block that would come out changed is kept as it is.
     if part is None or write_block(part) != block:
@@ -166,7 +167,7 @@ def _read_thinking(block: dict[str, Json]) -> Part | None:
     return None
 
 
-_READERS: Final[Mapping[Json, Callable[[dict[str, Json]], Part | None]]] = {
+_READERS: Final[Mapping[str, Callable[[dict[str, Json]], Part | None]]] = {
     "text": _read_text,
     "image": _read_image,
     "document": _read_document,

@@ -169,7 +169,7 @@ class Stream:
         self._seen: set[int] = set()
         self._finished = Finished(Stop("other"))
         self._done = False
-        self._read: Mapping[Json, Callable[[dict[str, Json]], list[Delta]]] = {
+        self._read: Mapping[str, Callable[[dict[str, Json]], list[Delta]]] = {
             "message_start": self._start,
             "content_block_start": self._block_start,
             "content_block_delta": self._block_delta,

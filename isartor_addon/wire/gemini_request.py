@@ -203,7 +203,7 @@ def _put_tools(body: dict[str, Json], tools: tuple[Tool, ...]) -> None:
     first = next(number for number, field in enumerate(fields) if field)
     for tool in tools:
         number = tool.extra.get("tools", first)
-        number = number if isinstance(number, int) and number < len(groups) and fields[number] else first
+        number = number if isinstance(number, int) and 0 <= number < len(groups) and fields[number] else first
         groups[number][fields[number]] = [*groups[number][fields[number]], _write_tool(tool)]
     body["tools"] = groups
 

@@ -64,7 +64,7 @@ call_block = shaped(
     {"input": objects | scalars, "caller": objects, **cache},
 )
 thinking_block = shaped({"type": kind("thinking"), "thinking": texts}, {"signature": st.none() | texts})
-other_block = shaped({"type": names, "data": anything}) | objects
+other_block = shaped({"type": names | anything, "data": anything}) | objects
 inner_block = text_block | image_block | document_block | other_block
 result_block = shaped(
     {"type": kind("tool_result"), "tool_use_id": texts},
@@ -364,13 +364,18 @@ def test_usage_is_cumulative_and_null_takes_nothing_back() -> None:
     assert {"container": {"id": "c"}} == reply.extra
 
 
-def test_a_reply_of_another_provider_has_the_numbers_this_wire_needs() -> None:
-    """SDKs compute with the token counts: they are there even where nobody said them."""
-    foreign = Reply(
-        "r", "m", (Text("hi"),), Stop("filter", "content_filter"), Usage(output=3, extra={"total_tokens": 3})
-    )
-    written = WIRE.write_reply(foreign)
-    assert {"input_tokens": 0, "output_tokens": 3} == written["usage"]
+def test_a_reply_of_another_provider_is_written_in_this_wires_words() -> None:
+    """Stop and usage are said as Anthropic says them; SDKs compute with the counts, so they are always there."""
+    usage = Usage(output=3, cache_read=1, cache_write=2, reasoning=1, extra={"total_tokens": 3})
+    written = WIRE.write_reply(Reply("r", "m", (Text("hi"),), Stop("filter", "content_filter"), usage))
+    expected = {
+        "input_tokens": 0,
+        "output_tokens": 3,
+        "cache_creation_input_tokens": 2,
+        "cache_read_input_tokens": 1,
+        "output_tokens_details": {"thinking_tokens": 1},
+    }
+    assert expected == written["usage"]
     assert "refusal" == written["stop_reason"]
 
 
@@ -436,6 +441,8 @@ def test_deep_nesting_is_carried_untouched() -> None:
     assert reply == WIRE.read("sse", b"".join(WIRE.encode(reply, "sse")))
     with pytest.raises(Untranslatable):
         WIRE.write("json", reply)
+    with pytest.raises(Untranslatable):
+        WIRE.write("sse", replace(reply, parts=(Opaque("anthropic_messages", {"type": "new", "data": deep}),)))
 
 
 # ---------------------------------------------------------------- errors

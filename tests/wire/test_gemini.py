@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from isartor_addon.core.errors import BadReply, ClientMistake, Untranslatable
@@ -153,6 +153,7 @@ def spelled(value: Any) -> str:
 
 
 @settings(max_examples=100)
+@example(body={"tools": [{"functionDeclarations": [{"tools": -2}]}]})
 @given(body=bodies)
 def test_reading_a_request_loses_nothing(body: dict[str, Any]) -> None:
     """What is read is written back with the same values, types and spellings."""
@@ -219,6 +220,14 @@ def test_the_neutral_view_of_settings() -> None:
     assert {"response_mime_type": "application/json"} == prompt.response_format
     assert (Text("Be brief."),) == prompt.system
     assert {"function_calling_config": {"mode": "NONE"}} == prompt.tool_choice
+
+
+def test_a_system_instruction_may_be_a_string() -> None:
+    """It is read as one text and stays a string."""
+    body = {"systemInstruction": "Be brief."}
+    prompt = WIRE.parse(ROUTE, body)
+    assert (Text("Be brief."),) == prompt.system
+    assert body == WIRE.render(prompt)
 
 
 def test_a_changed_prompt_is_written() -> None:
@@ -395,6 +404,19 @@ def test_a_reply_written_in_any_mode_is_the_same(reply: Reply, beside: dict[str,
     for mode in ("json", "sse", "array"):
         assert reply == WIRE.read(mode, b"".join(WIRE.write(mode, reply)))
         assert enveloped == INTERNAL.read(mode, b"".join(INTERNAL.write(mode, enveloped)))
+
+
+@pytest.mark.parametrize("part", [Text("ab \u00e9" * 300, {"thoughtSignature": "S"}), Thinking("ab \u00e9" * 300, "S")])
+def test_long_texts_are_split_and_signed_at_their_end(part: Text | Thinking) -> None:
+    """A text comes in several chunks, and what belongs to the whole of it in the last."""
+    reply = Reply("r", "m", (part,), Stop("end", "STOP"))
+    chunks = [orjson.loads(event[6:])["candidates"][0] for event in WIRE.encode(reply, "sse")]
+    pieces = [chunk["content"]["parts"][0] for chunk in chunks]
+    assert part.text == "".join(piece["text"] for piece in pieces)
+    assert [False] * (len(pieces) - 1) + [True] == ["thoughtSignature" in piece for piece in pieces]
+    assert [False] * (len(pieces) - 1) + [True] == ["finishReason" in chunk for chunk in chunks]
+    assert len(pieces) > 1
+    assert reply.parts == WIRE.read("sse", b"".join(WIRE.encode(reply, "sse"))).parts
 
 
 def test_a_call_without_arguments_has_an_empty_object() -> None:
