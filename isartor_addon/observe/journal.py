@@ -13,14 +13,15 @@ import zlib
 from collections import deque
 from collections.abc import Mapping
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import orjson
 
-from isartor_addon.core.exchange import Exchange, Step
+from isartor_addon.core.exchange import Exchange
 from isartor_addon.core.identity import differences, fingerprint
-from isartor_addon.core.redact import redact
+from isartor_addon.observe.record import Record, dump, load, record_of
+
+__all__ = ["KEPT", "Journal", "Record"]
 
 KEPT = 2000
 """Exchanges that are remembered."""
@@ -31,7 +32,6 @@ MOST_WAITING_BYTES = 32 << 20
 LARGEST_PRINTED = 4 << 20
 """Canonical requests of more bytes get no fingerprint: it would take the interpreter from others for too long."""
 
-_LONGEST_NAME = 200
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS exchanges (
     id INTEGER PRIMARY KEY, flow TEXT NOT NULL, key TEXT NOT NULL, content TEXT NOT NULL, data BLOB NOT NULL);
@@ -39,35 +39,6 @@ CREATE INDEX IF NOT EXISTS by_flow ON exchanges (flow);
 CREATE INDEX IF NOT EXISTS by_key ON exchanges (key);
 CREATE TABLE IF NOT EXISTS prints (content TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One exchange, as far as it is remembered."""
-
-    time: float
-    """When it began; Unix time, seconds."""
-    flow: str
-    key: str
-    content: str
-    """The key without the caller."""
-    caller: str
-    client: str
-    host: str
-    wire: str
-    model: str
-    mode: str
-    layer: str
-    """Who answered: `l1a`; `l3` is the provider."""
-    deflected: bool
-    status: int
-    """HTTP status of the answer, 0 where there was none."""
-    trail: tuple[Step, ...]
-
-    @property
-    def short(self) -> str:
-        """The key as people see it."""
-        return self.key[:16]
 
 
 class Journal:
@@ -101,7 +72,7 @@ class Journal:
         canonical = exchange.identity.canonical
         if len(canonical) > LARGEST_PRINTED:
             canonical = b""
-        record = _record(exchange, layer, status)
+        record = record_of(exchange, layer=layer, status=status)
         with self._changed:
             if self._closed or len(self._waiting) >= MOST_WAITING or self._waiting_bytes > MOST_WAITING_BYTES:
                 self.lost += 1
@@ -186,9 +157,12 @@ class Journal:
 
     def _select(self, clause: str, values: tuple[object, ...]) -> list[Record]:
         self.flush(1.0)
-        with suppress(sqlite3.Error, OSError, ValueError, TypeError), closing(self._open_to_read()) as connection:
+        with (
+            suppress(sqlite3.Error, OSError, ValueError, TypeError, KeyError),
+            closing(self._open_to_read()) as connection,
+        ):
             rows = connection.execute(f"SELECT data FROM exchanges {clause}", values).fetchall()  # noqa: S608
-            return [_load(data) for (data,) in rows]
+            return [load(data) for (data,) in rows]
         return []
 
     def _prints(self, contents: tuple[str, ...]) -> dict[str, Mapping[str, str]]:
@@ -261,7 +235,7 @@ class Journal:
     def _insert(self, connection: sqlite3.Connection, batch: list[tuple[Record, bytes]]) -> None:
         connection.executemany(
             "INSERT INTO exchanges (flow, key, content, data) VALUES (?, ?, ?, ?)",
-            [(record.flow, record.key, record.content, _dump(record)) for record, _ in batch],
+            [(record.flow, record.key, record.content, dump(record)) for record, _ in batch],
         )
         for record, canonical in batch:
             known = "SELECT 1 FROM prints WHERE content = ?"
@@ -271,38 +245,6 @@ class Journal:
         (last,) = connection.execute("SELECT max(id) FROM exchanges").fetchone()
         if connection.execute("DELETE FROM exchanges WHERE id <= ?", (last - KEPT,)).rowcount:
             connection.execute("DELETE FROM prints WHERE content NOT IN (SELECT content FROM exchanges)")
-
-
-def _record(exchange: Exchange, layer: str, status: int) -> Record:
-    return Record(
-        time=exchange.started,
-        flow=exchange.id,
-        key=exchange.identity.key,
-        content=exchange.identity.content,
-        caller=exchange.caller,
-        client=exchange.client.name,
-        host=exchange.request.host[:_LONGEST_NAME],
-        wire=exchange.route.wire.name,
-        model=exchange.model[:_LONGEST_NAME],
-        mode=exchange.mode,
-        layer=layer,
-        deflected=layer not in ("", "l3"),
-        status=status,
-        trail=tuple(exchange.trail),
-    )
-
-
-def _dump(record: Record) -> bytes:
-    data = asdict(record)
-    data["model"] = redact(record.model)
-    for step in data["trail"]:
-        step["note"] = redact(step["note"])
-    return orjson.dumps(data)
-
-
-def _load(data: bytes) -> Record:
-    fields = orjson.loads(data)
-    return Record(**{**fields, "trail": tuple(Step(**step) for step in fields["trail"])})
 
 
 def _fingerprint(canonical: bytes) -> Mapping[str, str]:

@@ -18,8 +18,8 @@ from isartor_addon.core.errors import StoreError
 from isartor_addon.core.identity import ANYONE
 from isartor_addon.core.recording import Entry
 from isartor_addon.layers.ports import Clock
-from isartor_addon.store.disk import make_directory, make_file
 from isartor_addon.store.epoch import Epoch
+from isartor_addon.store.files import make_directory, make_file
 from isartor_addon.store.form import Damaged
 from isartor_addon.store.memory import COUNTERS, Memory
 from isartor_addon.store.rooms import Rooms
@@ -54,7 +54,13 @@ class AnswerStore:
         self._epoch = Epoch(directory / "epoch")
         self._marker = directory / "imported"
         self.imported = self._marker.exists()
-        self._memory = Memory(memory_bytes, epoch=self._epoch, clock=clock, changed=self._look_for_imports)
+        self._memory = Memory(
+            memory_bytes,
+            epoch=self._epoch,
+            clock=clock,
+            changed=self._look_for_imports,
+            counted=self._count_soon,
+        )
         self._write = Worker(directory, size_bytes=size_bytes, writes=True, switch=self._switch)
         self._read = Worker(directory, size_bytes=size_bytes, writes=False, switch=self._switch)
         for worker in (self._write, self._read):
@@ -74,8 +80,6 @@ class AnswerStore:
         generation = self._memory.generation
         entry = await self._from_disk(key)
         self._memory.found(key, entry, generation)
-        if self._memory.news_due():
-            self._write.soon(self._tell)
         return entry
 
     def put(self, entry: Entry) -> None:
@@ -244,21 +248,27 @@ class AnswerStore:
     def _store(self, rooms: Rooms, entry: Entry) -> None:
         if not self._memory.waits(entry):
             return
-        # What was used is told before the disk chooses what to evict.
-        self._tell(rooms)
+        self._touch(rooms)
         rooms.write(entry, self._clock.time())
         if entry.caller == ANYONE and not self.imported:
             make_file(self._marker)
             self.imported = True
         self._epoch.note([entry.key])
 
+    def _touch(self, rooms: Rooms) -> None:
+        """Tell the disk what was used, before it chooses what to evict."""
+        used = self._memory.take_used()
+        if used:
+            rooms.touch(used)
+
     def _tell(self, rooms: Rooms) -> None:
         """Tell the disk what it does not know yet: what was used, and the counters."""
-        news = self._memory.news()
-        if news.used:
-            rooms.touch(news.used)
-        for name, count in news.counts.items():
+        self._touch(rooms)
+        for name, count in self._memory.take_counts().items():
             rooms.count(name, count)
+
+    def _count_soon(self) -> None:
+        self._write.soon(self._tell)
 
     def _look_for_imports(self) -> None:
         self.imported = self._marker.exists()

@@ -10,7 +10,7 @@ from isartor_addon.core.errors import StoreError
 from isartor_addon.core.recording import Entry
 from isartor_addon.layers.ports import Shelf
 from isartor_addon.store.answers import AnswerStore
-from isartor_addon.store.cassette import as_nobodys, fits, read_cassette, write_whole
+from isartor_addon.store.cassette_file import as_nobodys, fits, read_cassette, write_whole
 from isartor_addon.store.front import weight
 from isartor_addon.store.memory import WAITING_BYTES
 

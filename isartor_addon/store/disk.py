@@ -16,6 +16,8 @@ import diskcache
 from diskcache.core import MODE_RAW, UNKNOWN
 
 from isartor_addon.core.errors import StoreError
+from isartor_addon.store.fault import DATABASE, Fault, understand
+from isartor_addon.store.files import make_directory
 from isartor_addon.store.lock import locked
 
 SETTINGS = {
@@ -29,28 +31,8 @@ SETTINGS = {
     "sqlite_synchronous": 1,
 }
 
-_CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
-_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _CULL_EVERY = 100
 """A hundredth of the bound has been written: time to see that it is kept."""
-
-
-class Fault(StoreError):
-    """
-    The database cannot be used now.
-
-    Attributes:
-        corrupt: whether it never will be again as it is.
-        moved: whether other files stand where those were that are open.
-        directory, inode: the database it is about; see `move_aside`.
-    """
-
-    def __init__(self, reason: str, *, corrupt: bool = False, moved: bool = False) -> None:
-        super().__init__(reason)
-        self.corrupt = corrupt
-        self.moved = moved
-        self.directory = Path()
-        self.inode = -1
 
 
 class Refused(StoreError):
@@ -102,7 +84,7 @@ class Database:
             Fault: it cannot be opened.
         """
         self.directory = directory
-        self.path = directory / diskcache.core.DBNAME
+        self.path = directory / DATABASE
         self._size = size_bytes
         self._timeout_s = timeout_s
         self._written = 0
@@ -137,7 +119,7 @@ class Database:
         try:
             yield
         except (diskcache.Timeout, sqlite3.Error, OSError, ValueError, AssertionError) as error:
-            fault = _fault(error)
+            fault = understand(error)
             fault.moved = fault.moved or not self._is_there()
             fault.directory, fault.inode = self.directory, self._inode
             raise fault from error
@@ -277,29 +259,6 @@ class Database:
             self._cache.close()
 
 
-def move_aside(fault: Fault, stamp: int) -> Path | None:
-    """
-    Put a corrupt database out of the way, as `cache.corrupt-<stamp>`; an earlier one is removed.
-
-    Returns:
-        Where it is now, or None when another process was quicker.
-
-    Raises:
-        OSError: it cannot be moved.
-    """
-    directory = fault.directory
-    path = directory / diskcache.core.DBNAME
-    if not path.exists() or path.stat().st_ino != fault.inode:
-        return None
-    for older in directory.glob("cache.corrupt-*"):
-        older.unlink(missing_ok=True)
-    aside = directory / f"cache.corrupt-{stamp}"
-    os.replace(path, aside)
-    for suffix in ("-wal", "-shm"):
-        Path(f"{path}{suffix}").unlink(missing_ok=True)
-    return aside
-
-
 def _make_private(path: Path) -> None:
     # A database that is there is not opened here: closing it would drop the locks that SQLite holds in this process.
     with suppress(FileExistsError):
@@ -308,52 +267,3 @@ def _make_private(path: Path) -> None:
     for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
         with suppress(FileNotFoundError):
             os.chmod(each, 0o600)
-
-
-def make_file(path: Path) -> None:
-    """
-    Make `path`, if it is missing, and make it private (0600), whatever the umask.
-
-    Raises:
-        OSError: that cannot be.
-    """
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    path.chmod(0o600)
-
-
-def make_directory(directory: Path) -> None:
-    """
-    Make `directory` and what is missing above it, for this user only, whatever the umask.
-
-    An existing one keeps its mode.
-
-    Raises:
-        OSError: it cannot be made.
-    """
-    if directory.is_dir():
-        return
-    make_directory(directory.parent)
-    with suppress(FileExistsError):
-        directory.mkdir(mode=0o700)
-        directory.chmod(0o700)
-
-
-def _fault(error: Exception) -> Fault:
-    """What an exception means. diskcache's failing ROLLBACK hides why it rolled back: the whole chain is looked at."""
-    codes: set[int] = set()
-    each: BaseException | None = error
-    while each is not None:
-        codes.add((getattr(each, "sqlite_errorcode", None) or 0) & 0xFF)
-        each = each.__context__
-    if codes & _CORRUPT:
-        return Fault("it is corrupt", corrupt=True)
-    if sqlite3.SQLITE_FULL in codes:
-        return Fault("the disk is full")
-    if isinstance(error, diskcache.Timeout) or codes & _LOCKED:
-        return Fault("another process holds it locked")
-    if isinstance(error, OSError):
-        return Fault(error.strerror or str(error))
-    if sqlite3.SQLITE_ERROR in codes or isinstance(error, ValueError):
-        # No such table, no such column, a setting that is not there: this is not a database of ours.
-        return Fault(f"it is corrupt ({error})", corrupt=True)
-    return Fault(str(error) or type(error).__name__)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from isartor_addon.core.errors import StoreError
-from isartor_addon.store.disk import Fault, move_aside
+from isartor_addon.store.fault import Fault, move_aside
 from isartor_addon.store.lock import locked
 from isartor_addon.store.rooms import Rooms
 from isartor_addon.store.switch import Switch

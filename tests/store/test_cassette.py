@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from isartor_addon.core.errors import ConfigError, StoreError
 from isartor_addon.core.identity import ANYONE, key_for
 from isartor_addon.store.carry import export, import_
-from isartor_addon.store.cassette import Cassette, as_nobodys, read_cassette
+from isartor_addon.store.cassette import Cassette
+from isartor_addon.store.cassette_file import as_nobodys, read_cassette
 from isartor_addon.store.cassette_line import HEADER, read_line, write_line
 from tests.store.making import KIB, NOW, HandClock, entry, nobodys, opened
 

@@ -1,0 +1,78 @@
+"""What goes wrong with a database, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+import diskcache
+
+from isartor_addon.core.errors import StoreError
+
+DATABASE: str = diskcache.core.DBNAME
+
+_CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
+_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+class Fault(StoreError):
+    """
+    The database cannot be used now.
+
+    Attributes:
+        corrupt: whether it never will be again as it is.
+        moved: whether other files stand where those were that are open.
+        directory, inode: the database it is about; see `move_aside`.
+    """
+
+    def __init__(self, reason: str, *, corrupt: bool = False, moved: bool = False) -> None:
+        super().__init__(reason)
+        self.corrupt = corrupt
+        self.moved = moved
+        self.directory = Path()
+        self.inode = -1
+
+
+def understand(error: Exception) -> Fault:
+    """What an exception means. diskcache's failing ROLLBACK hides why it rolled back: the whole chain is looked at."""
+    codes: set[int] = set()
+    each: BaseException | None = error
+    while each is not None:
+        codes.add((getattr(each, "sqlite_errorcode", None) or 0) & 0xFF)
+        each = each.__context__
+    if codes & _CORRUPT:
+        return Fault("it is corrupt", corrupt=True)
+    if sqlite3.SQLITE_FULL in codes:
+        return Fault("the disk is full")
+    if isinstance(error, diskcache.Timeout) or codes & _LOCKED:
+        return Fault("another process holds it locked")
+    if isinstance(error, OSError):
+        return Fault(error.strerror or str(error))
+    if sqlite3.SQLITE_ERROR in codes or isinstance(error, ValueError):
+        # No such table, no such column, a setting that is not there: this is not a database of ours.
+        return Fault(f"it is corrupt ({error})", corrupt=True)
+    return Fault(str(error) or type(error).__name__)
+
+
+def move_aside(fault: Fault, stamp: int) -> Path | None:
+    """
+    Put a corrupt database out of the way, as `cache.corrupt-<stamp>`; an earlier one is removed.
+
+    Returns:
+        Where it is now, or None when another process was quicker.
+
+    Raises:
+        OSError: it cannot be moved.
+    """
+    directory = fault.directory
+    path = directory / DATABASE
+    if not path.exists() or path.stat().st_ino != fault.inode:
+        return None
+    for older in directory.glob("cache.corrupt-*"):
+        older.unlink(missing_ok=True)
+    aside = directory / f"cache.corrupt-{stamp}"
+    os.replace(path, aside)
+    for suffix in ("-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+    return aside

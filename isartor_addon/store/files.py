@@ -1,0 +1,35 @@
+"""Making files and directories that only their owner can read."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+
+def make_file(path: Path) -> None:
+    """
+    Make `path`, if it is missing, and make it private (0600), whatever the umask.
+
+    Raises:
+        OSError: that cannot be.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    path.chmod(0o600)
+
+
+def make_directory(directory: Path) -> None:
+    """
+    Make `directory` and what is missing above it, for this user only, whatever the umask.
+
+    An existing one keeps its mode.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    if directory.is_dir():
+        return
+    make_directory(directory.parent)
+    with suppress(FileExistsError):
+        directory.mkdir(mode=0o700)
+        directory.chmod(0o700)
