@@ -82,14 +82,15 @@ def _flows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in read.stdout.splitlines()]
 
 
-def test_stream_large_bodies_does_not_take_prompts_past_us(
-    launch: Callable[..., Proxy], provider: Provider, words: str
-) -> None:
-    """A user's `stream_large_bodies` does not switch the cache off."""
-    with launch(Setup(options={"stream_large_bodies": "1k"})).client() as client:
-        replies = [CHAT.send(client, f"{words} {'x' * 5000}") for _ in range(2)]
+def test_stream_large_bodies_goes_on_working(launch: Callable[..., Proxy], provider: Provider, words: str) -> None:
+    """With `stream_large_bodies` smaller prompts are repeated from here, and larger ones pass whole."""
+    large = f"large {words} {'x' * (3 << 20)}"
+    with launch(Setup(options={"stream_large_bodies": "1m"})).client() as client:
+        replies = [CHAT.send(client, f"small {words} {'x' * 50_000}") for _ in range(2)]
+        assert CHAT.send(client, large).status_code == 200
     assert replies[1].headers["x-isartor-layer"] == "l1a"
-    assert provider.generations(words) == 1
+    assert provider.generations(f"small {words}") == 1
+    assert provider.about(f"large {words}")[0].body["messages"][1]["content"] == large
 
 
 def test_an_answer_of_another_addon_is_left_alone(
