@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -78,6 +79,9 @@ def _become(command: list[str], environ: dict[str, str]) -> int:
             # There is no exec there: this process waits, and Ctrl-C reaches both.
             return subprocess.run([path, *command[1:]], env=environ, check=False).returncode  # noqa: S603 - the user's own
         sys.stdout.flush()
+        # Python ignores these, and a program that takes its place would go on ignoring them.
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(number, signal.SIG_DFL)
         os.execve(path, command, environ)  # noqa: S606 - the user's own command
     except OSError as error:
         print(f"isartor: {command[0]}: {error.strerror}", file=sys.stderr)

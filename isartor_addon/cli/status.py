@@ -48,7 +48,7 @@ def _document(config: Config, at: Places, running: Running | None) -> dict[str, 
         **shown,
         "uptime_s": round(time.time() - running.started, 1),
         "ca": _fingerprint(at),
-        "cache": _cache(config, at),
+        "cache": {} if running.cassette else _cache(config, at),
     }
 
 
@@ -61,8 +61,9 @@ def _fields(config: Config, at: Places, running: Running) -> dict[str, object]:
     if running.web:
         fields["mitmweb"] = running.web
     fields["ca"] = _fingerprint(at) or "none"
-    fields |= {f"cache {name}": value for name, value in _cache(config, at).items()}
-    return fields
+    if running.cassette:
+        return fields | {"cassette": running.cassette}
+    return fields | {f"cache {name}": value for name, value in _cache(config, at).items()}
 
 
 def _fingerprint(at: Places) -> str:

@@ -13,9 +13,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from isartor_addon.cli.exports import without_exports
 from isartor_addon.cli.settings import add_settings, source_of
 from isartor_addon.config.load import build
 from isartor_addon.config.places import Places, places, private_directory
@@ -25,6 +26,8 @@ from isartor_addon.store.running import AlreadyRunning, Running, read_running
 START_TIMEOUT_S = 60.0
 _PAUSE_S = 0.05
 _SHOWN_LINES = 8
+_LONGEST_LOG = 4 << 20
+"""A log that has grown beyond, in bytes, is begun anew."""
 
 
 class NotStarted(IsartorError):
@@ -98,8 +101,25 @@ def run(arguments: argparse.Namespace) -> int:
         scripts=tuple(arguments.script),
         web=arguments.web,
     )
+    if hint := _upstream_hint(launch.modes, os.environ):
+        print(hint, file=sys.stderr)
     serve(config, launch, ready=lambda running: print(_describe(running), flush=True))
     return 0
+
+
+def _upstream_hint(modes: Sequence[str], environ: Mapping[str, str]) -> str:
+    """What to say to somebody whose own way out is a proxy, which mitmproxy does not look for by itself."""
+    before = without_exports(environ)
+    upstream = before.get("HTTPS_PROXY") or before.get("https_proxy")
+    if not upstream or any(mode.startswith("upstream:") for mode in modes):
+        return ""
+    mode = f"upstream:{_without_user(upstream)}"
+    return f"isartor: HTTPS_PROXY is set; to go out through that proxy: isartor up --mode {mode}"
+
+
+def _without_user(url: str) -> str:
+    scheme, _, rest = url.rpartition("://")
+    return f"{scheme or 'http'}://{rest.rpartition('@')[2]}"
 
 
 def _describe(running: Running) -> str:
@@ -133,7 +153,8 @@ def start_detached(at: Places, words: Sequence[str]) -> Running:
     private_directory(at.log.parent)
     # `-P`: a folder called isartor_addon in the current directory is not ours.
     command = [sys.executable, "-P", "-m", "isartor_addon", "up", *words]
-    descriptor = os.open(at.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    old = at.log.is_file() and at.log.stat().st_size > _LONGEST_LOG
+    descriptor = os.open(at.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | (os.O_TRUNC if old else 0), 0o600)
     with os.fdopen(descriptor, "ab") as log:
         begin = log.tell()
         child = subprocess.Popen(  # noqa: S603 - ourselves

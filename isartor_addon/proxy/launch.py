@@ -21,7 +21,7 @@ from mitmproxy.tools.dump import DumpMaster
 from mitmproxy.tools.web.master import WebMaster
 
 from isartor_addon import __version__
-from isartor_addon.config.places import Places, places
+from isartor_addon.config.places import Places, places, private_directory
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import ConfigError
 from isartor_addon.proxy.hooks import Isartor
@@ -40,6 +40,8 @@ _QUIET = ("tornado", "asyncio", "hpack", "quic", "httpx", "httpcore", "mitmproxy
 """Loggers that say too much at their own level. The last one names every host, also those that are none of ours."""
 _PROXIES = (mode_specs.RegularMode, mode_specs.UpstreamMode)
 _WITHOUT_LISTENER = ("local", "tun", "osproxy")
+_GUARDED = (*_WITHOUT_LISTENER, "wireguard")
+"""Modes that let nobody in, or only who has a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ def serve(config: Config, launch: Launch, *, ready: Callable[[Running], None]) -
     """
     at = places(config)
     options = _options(config, launch, at)
+    private_directory(at.home)
     with claim(at.state) as claimed:
         authority = ensure_authority(at.ca, domains(config.hosts))
         combined_bundle(at.ca)
@@ -116,8 +119,7 @@ def _with_port(modes: Sequence[str], port: int | None) -> list[str]:
         except ValueError as error:
             raise ConfigError(f"--mode {spec}: {error}.") from None
         if not done and mode.custom_listen_port is None and mode.type_name not in _WITHOUT_LISTENER:
-            host = f"{mode.custom_listen_host}:" if mode.custom_listen_host else ""
-            spec, done = f"{spec.rpartition('@')[0] if host else spec}@{host}{port}", True
+            spec, done = f"{spec}@{port}", True
         result.append(spec)
     return result
 
@@ -146,7 +148,7 @@ def _exposed(options: Options) -> str:
     for spec in options.mode:
         mode = mode_specs.ProxyMode.parse(spec)
         host = mode.listen_host(options.listen_host)
-        if mode.type_name not in _WITHOUT_LISTENER and not is_loopback(host):
+        if mode.type_name not in _GUARDED and not is_loopback(host):
             return f"{mode.type_name} would listen on {host or 'every address'}"
     return ""
 
@@ -177,7 +179,7 @@ async def _run(
         options.update(scripts=[*options.scripts, *launch.scripts])
     except exceptions.OptionsError as error:
         raise ConfigError(f"{str(error).removesuffix('.')}.") from None
-    master.addons.add(_Announcer(master, claimed, ready, token=token))
+    master.addons.add(_Announcer(master, claimed, ready, cassette=config.cassette, token=token))
     _stop_on_signals(master)
     await master.run()
 
@@ -213,10 +215,13 @@ def _stop_on_signals(master: Master) -> None:
 class _Announcer:
     """Says that the proxy is up, once it is."""
 
-    def __init__(self, master: Master, claimed: Claim, ready: Callable[[Running], None], *, token: str) -> None:
+    def __init__(
+        self, master: Master, claimed: Claim, ready: Callable[[Running], None], *, cassette: str, token: str
+    ) -> None:
         self._master = master
         self._claimed = claimed
         self._ready = ready
+        self._cassette = cassette
         self._token = token
 
     def running(self) -> None:
@@ -246,6 +251,7 @@ class _Announcer:
             version=__version__,
             listeners=tuple(listeners),
             proxy=proxy,
+            cassette=self._cassette,
             token=self._token,
             web=self._master.web_url if isinstance(self._master, WebMaster) else "",
         )

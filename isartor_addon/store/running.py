@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from isartor_addon.config.places import private_directory
 from isartor_addon.core.errors import IsartorError
 from isartor_addon.store.lock import is_at, try_lock, unlock
 
@@ -49,6 +48,8 @@ class Running:
     listeners: tuple[Listener, ...]
     proxy: str
     """`host:port` of the listener that clients name as their proxy; empty if none of the modes is one."""
+    cassette: str = ""
+    """The file that is used instead of the cache."""
     token: str = ""
     """What clients must show; empty: nothing."""
     web: str = ""
@@ -77,13 +78,12 @@ class Claim:
 @contextlib.contextmanager
 def claim(path: Path) -> Iterator[Claim]:
     """
-    Hold the state file `path` for as long as the proxy runs; it is removed at the end.
+    Hold the state file `path` (its directory exists) for as long as the proxy runs; it is removed at the end.
 
     Raises:
         AlreadyRunning: somebody else holds it.
         OSError: it cannot be written.
     """
-    private_directory(path.parent)
     fd = _take(path)
     try:
         os.ftruncate(fd, 0)

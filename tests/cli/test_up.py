@@ -95,6 +95,7 @@ def test_run_is_the_tool(isartor: Command, port: int) -> None:
     assert (42, f"http://127.0.0.1:{port} ['--help', '--', 'a b']\n", "") == (done.returncode, done.stdout, done.stderr)
     killed = isartor("run", "--", sys.executable, "-c", "import os; os.kill(os.getpid(), 9)")
     assert -signal.SIGKILL == killed.returncode
+    assert -signal.SIGPIPE == isartor("run", "--", "sh", "-c", "kill -PIPE $$").returncode
     odd = isartor.home / "odd"
     odd.write_bytes(b"\0")
     odd.chmod(0o700)
@@ -186,3 +187,13 @@ def test_other_machines_need_the_token(tmp_path: Path) -> None:
         assert [407, 407] == [get(port, path) for path in ("http://api.openai.com/", "/v1/models")]
     finally:
         isartor("stop")
+
+
+def test_users_own_proxy_is_not_forgotten(tmp_path: Path) -> None:
+    """Who needs a proxy to get out is told how to go through it; its password is not printed."""
+    isartor = Command(tmp_path)
+    environ = {"HTTPS_PROXY": "http://me:secret@corp.example:3128"}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = isartor("up", "--port", str(taken.getsockname()[1]), environ=environ)
+    assert "isartor up --mode upstream:http://corp.example:3128\n" in done.stderr
+    assert "secret" not in done.stdout + done.stderr

@@ -89,4 +89,5 @@ def test_cassette_replays_without_the_world(isartor: Command, provider: Provider
     up(isartor, provider, "--cassette", tape, "--replay")
     assert (["200", "l1a"], recorded[2]) == ((again := ask(isartor, "one small step"))[:2], again[2])
     assert "400" == ask(isartor, "one giant leap")[0]
+    assert (tape, {}) == ((said := json.loads(isartor("status", "--json").stdout))["cassette"], said["cache"])
     assert (1, 0) == (provider.generations("one small step"), provider.generations("one giant leap"))

@@ -15,12 +15,12 @@ UP = Running(os.getpid(), 1.5, "1.0", (Listener("regular", "127.0.0.1", 8080),),
 
 def test_what_is_told_is_read_while_it_is_held(tmp_path: Path) -> None:
     """A proxy is running from the moment it says so until it lets go; then the file is gone."""
-    state = tmp_path / "home" / "run.json"
+    state = tmp_path / "run.json"
     with claim(state) as claimed:
         assert read_running(state) is None
         claimed.tell(UP)
         assert UP == read_running(state)
-        assert [0o700, 0o600] == [stat.S_IMODE(path.stat().st_mode) for path in (state.parent, state)]
+        assert 0o600 == stat.S_IMODE(state.stat().st_mode)
     assert (None, False) == (read_running(state), state.exists())
 
 
