@@ -197,7 +197,7 @@ class AnswerStore:
             rows = rooms.rows()
             counts = {name: rooms.count(name) for name in COUNTERS}
             pinned = sum(row.pinned for row in rows)
-            return {"entries": len(rows), "pinned": pinned, "bytes": rooms.bytes, **counts}
+            return {"entries": len(rows), "pinned": pinned, "bytes": rooms.size, **counts}
 
         there = self._ask(work)
         front = self._memory.front

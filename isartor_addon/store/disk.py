@@ -31,6 +31,8 @@ SETTINGS = {
     "sqlite_synchronous": 1,
 }
 
+OPENING_S = 2.0
+"""How long to wait for another process's write when a database is opened."""
 _CULL_EVERY = 100
 """A hundredth of the bound has been written: time to see that it is kept."""
 
@@ -110,7 +112,8 @@ class Database:
 
     def _try_lock(self) -> None:
         """Fail within the timeout where diskcache's set-up would go on trying for a minute."""
-        with closing(sqlite3.connect(self.path, timeout=self._timeout_s, isolation_level=None)) as connection:
+        timeout_s = max(self._timeout_s, OPENING_S)
+        with closing(sqlite3.connect(self.path, timeout=timeout_s, isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("ROLLBACK")
 
@@ -248,7 +251,7 @@ class Database:
         self.delete(["room"])
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         """Bytes on disk, free pages and the write-ahead log not counted."""
         with self._faults():
             return int(self._cache.volume())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from pathlib import Path
 
@@ -14,6 +15,8 @@ DATABASE: str = diskcache.core.DBNAME
 
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT}
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_FOREIGN = re.compile(r"no such (?:table|column)|has no column|has [0-9]+ columns|malformed")
+"""What SQLite says of a database that is not ours, without a code of its own. What diskcache says is a ValueError."""
 
 
 class Fault(StoreError):
@@ -37,9 +40,13 @@ class Fault(StoreError):
 def understand(error: Exception) -> Fault:
     """What an exception means. diskcache's failing ROLLBACK hides why it rolled back: the whole chain is looked at."""
     codes: set[int] = set()
+    reason = str(error) or type(error).__name__
     each: BaseException | None = error
     while each is not None:
-        codes.add((getattr(each, "sqlite_errorcode", None) or 0) & 0xFF)
+        code = (getattr(each, "sqlite_errorcode", None) or 0) & 0xFF
+        if code not in (0, sqlite3.SQLITE_ERROR):
+            codes.add(code)
+            reason = str(each)
         each = each.__context__
     if codes & _CORRUPT:
         return Fault("it is corrupt", corrupt=True)
@@ -48,11 +55,10 @@ def understand(error: Exception) -> Fault:
     if isinstance(error, diskcache.Timeout) or codes & _LOCKED:
         return Fault("another process holds it locked")
     if isinstance(error, OSError):
-        return Fault(error.strerror or str(error))
-    if sqlite3.SQLITE_ERROR in codes or isinstance(error, ValueError):
-        # No such table, no such column, a setting that is not there: this is not a database of ours.
-        return Fault(f"it is corrupt ({error})", corrupt=True)
-    return Fault(str(error) or type(error).__name__)
+        return Fault(error.strerror or reason)
+    if not codes and (isinstance(error, ValueError) or _FOREIGN.search(reason)):
+        return Fault(f"it is corrupt ({reason})", corrupt=True)
+    return Fault(reason)
 
 
 def move_aside(fault: Fault, stamp: int) -> Path | None:

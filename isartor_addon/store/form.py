@@ -22,6 +22,8 @@ from isartor_addon.core.recording import Entry, Recording
 
 MAGIC = b"IsRc"
 VERSION = 1
+FOR_EVER = 1e12
+"""Unix time; JSON cannot say infinity."""
 
 _HEAD = struct.Struct(">4sB16s")
 _LENGTH = struct.Struct(">I")
@@ -47,7 +49,7 @@ def dump(entry: Entry) -> bytes:
             "model": entry.model,
             "client": entry.client,
             "created": entry.created,
-            "expires": entry.expires,
+            "expires": min(entry.expires, FOR_EVER),
             "fingerprint": dict(entry.fingerprint),
             "wire": recording.wire,
             "operation": recording.operation,
@@ -117,8 +119,8 @@ def _entry(key: str, header: dict[str, Any], body: bytes, *, pinned: bool) -> En
         host=header["host"],
         model=header["model"],
         client=header["client"],
-        created=header["created"],
-        expires=header["expires"],
+        created=float(header["created"]),
+        expires=float(header["expires"]),
         pinned=pinned,
         fingerprint=header["fingerprint"],
     )

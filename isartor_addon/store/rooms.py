@@ -123,9 +123,9 @@ class Rooms:
         return self._pinned.count(_COUNTER + name, by)
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         """Bytes on disk."""
-        return self._common.bytes + self._pinned.bytes
+        return self._common.size + self._pinned.size
 
     def try_write(self) -> None:
         """See whether there is room on the disk."""

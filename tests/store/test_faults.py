@@ -293,6 +293,7 @@ def test_full_disk(tmp_path):
     assert ["state off", "memory True", "state off", "state on", "disk True"] == [
         line for line in lines if line.split()[0].islower()
     ]
+    assert [] == list(tmp_path.rglob("*corrupt*"))
     assert [True, False] == ["is off" in line for line in lines if line.startswith("WARNING")]
 
 
@@ -313,6 +314,7 @@ def test_full_file_system(tmp_path):
                 put(store, entry(number, size=8 * KIB))
             assert ("off", "the disk is full") == tuple(store.stats()[name] for name in ("state", "reason"))
             assert entry(199, size=8 * KIB) == get(store, entry(199).key)
+            assert [] == list(place.rglob("*corrupt*"))
             subprocess.run([mount, "-o", "remount,size=64m", place], check=True)
             clock.forward(31)
             put(store, entry(1, version=1))

@@ -86,6 +86,12 @@ def test_header_of_wrong_shape_with_right_checksum_is_damaged():
             form.load("k", data)
 
 
+def test_for_ever():
+    """An entry without an end keeps for tens of thousands of years."""
+    found = form.load(entry(1).key, form.dump(replace(entry(1), expires=math.inf)))
+    assert found.fresh(9e11)
+
+
 def test_overhead():
     """What is written besides body and header texts stays under 600 bytes."""
     made = replace(entry(1, size=4096), expires=math.floor(entry(1).expires))
