@@ -13,7 +13,7 @@ from isartor_addon import clients
 from isartor_addon.config.schema import Config
 from isartor_addon.core.caller import caller
 from isartor_addon.core.client import Client
-from isartor_addon.core.errors import ClientMistake
+from isartor_addon.core.errors import BadControl, ClientMistake
 from isartor_addon.core.exchange import CacheUse, Control, Exchange, Request
 from isartor_addon.core.identity import ANYONE, identify
 from isartor_addon.wire.base import Route
@@ -40,14 +40,14 @@ def read_control(headers: Mapping[str, str]) -> Control:
     What the caller wishes for this request.
 
     Raises:
-        ClientMistake: a header holds none of its values.
+        BadControl: a header holds none of its values.
     """
     wish = headers.get("x-isartor-cache", "").strip().lower()
     if wish and wish not in _USES:
-        raise ClientMistake(f"isartor: x-isartor-cache is {wish!r}; it can be {', '.join(_USES)}")
+        raise BadControl(f"isartor: x-isartor-cache is {wish!r}; it can be {', '.join(_USES)}")
     ttl = headers.get("x-isartor-ttl", "").strip()
     if (ttl and not ttl.isascii()) or (ttl and not ttl.isdigit()):
-        raise ClientMistake(f"isartor: x-isartor-ttl is {ttl!r}; it is a number of seconds")
+        raise BadControl(f"isartor: x-isartor-ttl is {ttl!r}; it is a number of seconds")
     said = headers.get("cache-control", "")
     no_store = _NO_STORE.search(said) is not None
     use = _USES[wish] if wish else "bypass" if no_store else "refresh" if _NO_CACHE.search(said) else "use"
@@ -92,7 +92,7 @@ class Intake:
             started: Unix time, seconds.
 
         Raises:
-            ClientMistake: a control header holds none of its values.
+            BadControl: a control header holds none of its values.
         """
         client = clients.recognise(request.headers)
         run_ids = clients.run_ids(client, request.headers, body)

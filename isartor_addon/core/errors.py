@@ -3,6 +3,7 @@ The exceptions, as a tree.
 
 * IsartorError
   * ClientMistake         the request cannot be served as it is: 400
+    * BadControl          a header that says how we are to serve it holds none of its values: 400
     * NotRecorded         it asked for a stored answer and there is none: 400
     * Denied              the proxy's own token is missing or wrong: 401
   * BadReply              what a provider sent is not a complete, well-formed answer
@@ -24,6 +25,12 @@ class ClientMistake(IsartorError):
 
     status = 400
     code = "isartor_bad_request"
+
+
+class BadControl(ClientMistake):
+    """A header that says how we are to serve a request holds none of its values."""
+
+    code = "isartor_bad_control"
 
 
 class NotRecorded(ClientMistake):

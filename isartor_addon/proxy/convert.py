@@ -44,12 +44,17 @@ def request_of(flow: http.HTTPFlow) -> Request:
     )
 
 
-def strip_control(request: http.Request, headers: Mapping[str, str], *, tenant_header: str) -> None:
-    """Take off what is said to us and not to the provider."""
+def strip_own(request: http.Request, *, tenant_header: str) -> None:
+    """Take off what is said to us alone."""
     for name in (*CONTROL_HEADERS, tenant_header):
-        if name and name.lower() in headers:
-            del request.headers[name]
-    said = headers.get("cache-control", "").lower()
+        if name:
+            request.headers.pop(name, None)
+
+
+def strip_control(request: http.Request, *, tenant_header: str) -> None:
+    """The same for a request that we serve, whose `cache-control` is said to us, too."""
+    strip_own(request, tenant_header=tenant_header)
+    said = request.headers.get("cache-control", "").lower()
     if "no-cache" in said or "no-store" in said:
         del request.headers["cache-control"]
 

@@ -17,7 +17,7 @@ from mitmproxy.proxy import mode_specs, server_hooks
 
 from isartor_addon import __version__, assemble, wire
 from isartor_addon.config.schema import Config
-from isartor_addon.core.errors import ClientMistake, IsartorError, NotRecorded
+from isartor_addon.core.errors import BadControl, ClientMistake, IsartorError, NotRecorded
 from isartor_addon.core.exchange import Exchange, Request
 from isartor_addon.core.outcome import Answer, Outcome, Refuse, Stream
 from isartor_addon.intake import Sender, read_body
@@ -134,8 +134,10 @@ class Isartor:
                 limit = self.house.config.body_limit_mb * assemble.MIB
                 # An option such as stream_large_bodies=1m would take the prompt past us.
                 flow.request.stream = size > limit
-            elif size > STREAM_UPLOADS and flow.response is None:
-                flow.request.stream = True
+            elif "upgrade" not in flow.request.headers:
+                convert.strip_own(flow.request, tenant_header=self.house.config.tenant_header)
+                if size > STREAM_UPLOADS and flow.response is None:
+                    flow.request.stream = True
         except Exception as error:
             self._fault(flow, error)
 
@@ -161,10 +163,13 @@ class Isartor:
         house = self.house
         try:
             exchange = self._read(flow, request, routes)
+        except BadControl as error:
+            self._refuse(flow, routes[0], error)
+            return
         except (ClientMistake, coding.Undecodable, coding.BodyTooLarge) as error:
             self._pass_unread(flow, routes[0], error)
             return
-        convert.strip_control(flow.request, request.headers, tenant_header=house.config.tenant_header)
+        convert.strip_control(flow.request, tenant_header=house.config.tenant_header)
         outcome = house.pipeline.peek(exchange)
         if outcome is None:
             outcome = await self._ask_unless_left(flow, exchange)
@@ -242,9 +247,7 @@ class Isartor:
         if self._replays():
             self._refuse(flow, route, NotRecorded(f"isartor: {error} (the cassette is being replayed)"))
             return
-        convert.strip_control(
-            flow.request, convert.headers_of(flow.request), tenant_header=self.house.config.tenant_header
-        )
+        convert.strip_control(flow.request, tenant_header=self.house.config.tenant_header)
 
     def _enter_door(self, flow: http.HTTPFlow) -> None:
         """Give a request to the proxy's own port its provider's address, or answer it here."""
@@ -389,9 +392,7 @@ class Isartor:
         logger.warning("%s; the request goes on to the provider", describe_fault(error))
         flow.marked = ":warning:"
         flow.comment = f"isartor: {type(error).__name__}; the request went on to the provider"
-        convert.strip_control(
-            flow.request, convert.headers_of(flow.request), tenant_header=self.house.config.tenant_header
-        )
+        convert.strip_control(flow.request, tenant_header=self.house.config.tenant_header)
 
 
 def _sender_of(flow: http.HTTPFlow) -> Sender:

@@ -68,7 +68,9 @@ class Relay:
         ticket, port = secrets.token_urlsafe(24), next(self._next)
         self._tickets[ticket] = _Ticket(stream, wire)
         # RFC 9112, 3.2: without a Host header it is no request.
-        flow.request = http.Request.make("GET", f"http://{LOOPBACK}:{port}/{ticket}", headers={"host": LOOPBACK})
+        flow.request = http.Request.make(
+            "GET", f"http://{LOOPBACK}:{port}/{ticket}", headers=((b"host", LOOPBACK.encode()),)
+        )
         # A fresh server connection: the old one may say "via the upstream proxy".
         flow.server_conn = connection.Server(address=(LOOPBACK, port))
 

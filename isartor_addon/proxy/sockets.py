@@ -58,7 +58,7 @@ class Sockets:
         house = self._house()
         if house.config.websocket == "native" and not house.config.cassette:
             self._open[flow.id] = _Socket(_as_over_http(request), sender)
-            convert.strip_control(flow.request, request.headers, tenant_header=house.config.tenant_header)
+            convert.strip_control(flow.request, tenant_header=house.config.tenant_header)
             return
         body = openai_responses.WIRE.error(426, "isartor_use_http", "isartor: use HTTP")
         flow.response = convert.json_response(426, body, {"upgrade": "HTTP/1.1", "connection": "Upgrade"})

@@ -16,6 +16,7 @@ from isartor_addon.core.errors import BadReply
 from isartor_addon.core.exchange import Exchange
 from isartor_addon.core.identity import fingerprint
 from isartor_addon.core.recording import Recording
+from isartor_addon.core.replay import named
 from isartor_addon.pipeline import Pipeline, describe_fault
 from isartor_addon.proxy.coding import BodyTooLarge, ContentDecoder, Undecodable
 from isartor_addon.wire.base import Mode
@@ -112,44 +113,46 @@ class Tee:
         chunks = tuple(self.chunks)
         size = sum(map(len, chunks)) + len(self.exchange.raw)
         if size <= QUICK:
-            self._keep(chunks, self._check(chunks), final=final)
+            self._keep(self._record(chunks), final=final)
         else:
             self._background(self._learn_in_thread(chunks, final=final))
 
     async def _learn_in_thread(self, chunks: tuple[bytes, ...], *, final: bool) -> None:
-        reason = await asyncio.to_thread(self._check, chunks)
-        self._keep(chunks, reason, final=final)
-
-    def _check(self, chunks: tuple[bytes, ...]) -> str:
-        """Why the reply is not worth keeping; empty if it is."""
-        exchange = self.exchange
         try:
-            wire, operation = exchange.route.wire, exchange.route.operation
-            reason = wire.verify(operation, cast("Mode", self._mode), b"".join(chunks))
-            reason = reason or ambiguous(exchange.raw)
-            if not reason:
-                exchange.fingerprint = fingerprint(exchange.identity.canonical)
+            recorded = await asyncio.to_thread(self._record, chunks)
+        except Exception as error:
+            logger.warning("learning a reply failed with %s", describe_fault(error))
+            self._lose(type(error).__name__)
+        else:
+            self._keep(recorded, final=final)
+
+    def _record(self, chunks: tuple[bytes, ...]) -> Recording | str:
+        """The recording, or why the reply is not worth keeping."""
+        exchange, content = self.exchange, b"".join(chunks)
+        wire, mode = exchange.route.wire, cast("Mode", self._mode)
+        try:
+            reason = wire.verify(exchange.route.operation, mode, content) or ambiguous(exchange.raw)
         except BadReply as error:
             return str(error)
-        return reason
-
-    def _keep(self, chunks: tuple[bytes, ...], reason: str, *, final: bool) -> None:
         if reason:
-            # Before the end this only means that the terminal event has not come whole.
-            if final:
-                self._lose(reason)
-            return
-        self._kept = len(chunks)
-        exchange = self.exchange
-        recording = Recording(
-            wire=exchange.route.wire.name,
+            return reason
+        exchange.fingerprint = fingerprint(exchange.identity.canonical)
+        return Recording(
+            wire=wire.name,
             operation=exchange.route.operation,
             mode=self._mode,
             chunks=chunks,
             headers=self._headers,
-            run_ids=dict(exchange.identity.run_ids),
+            run_ids=named(content, exchange.identity.run_ids, read=lambda body: wire.read(mode, body)),
         )
-        self._pipeline.learn(exchange, recording)
+
+    def _keep(self, recorded: Recording | str, *, final: bool) -> None:
+        if isinstance(recorded, Recording):
+            self._kept = len(recorded.chunks)
+            self._pipeline.learn(self.exchange, recorded)
+        elif final:
+            # Before the end a reason only means that the terminal event has not come whole.
+            self._lose(recorded)
 
     def _lose(self, reason: str) -> None:
         self._ended = True
