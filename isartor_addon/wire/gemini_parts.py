@@ -146,7 +146,7 @@ def _read_text(part: dict[str, Json], name: str) -> Part | None:
         signature = extra.get(spelled)
         if isinstance(signature, str) and signature:
             del extra[spelled]
-            snake = {spelled: ""} if spelled == "thought_signature" else {}
+            snake: dict[str, Json] = {spelled: ""} if spelled == "thought_signature" else {}
             return Thinking(text, signature, {**extra, **snake})
     return Thinking(text, "", extra)
 
