@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
 from mitmproxy import http
+from mitmproxy.net.http import status_codes
 
 from isartor_addon.core.exchange import Exchange, Request
 from isartor_addon.intake import CONTROL_HEADERS
@@ -81,11 +83,17 @@ def said(exchange: Exchange, *, layer: str, deflected: bool, age_s: int | None =
 def make_response(
     status: int, body: bytes, recorded: Iterable[tuple[str, str]], told: Mapping[str, str] | None = None
 ) -> http.Response:
-    """A response of our own."""
-    fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in recorded]
+    """A response of our own; the body is sent as it is, which `http.Response.make` would look into first."""
+    fields = [
+        (name.encode("latin-1"), value.encode("latin-1"))
+        for name, value in recorded
+        if name.lower() != "content-length"  # a cassette that somebody has written may hold one
+    ]
     if told:
         fields += [(name.encode(), value.encode("latin-1", "replace")) for name, value in told.items()]
-    return http.Response.make(status, body, tuple(fields))
+    fields.append((b"content-length", b"%d" % len(body)))
+    reason, now = status_codes.RESPONSES.get(status, "").encode(), time.time()
+    return http.Response(b"HTTP/1.1", status, reason, http.Headers(fields), body, None, now, now)
 
 
 def json_response(status: int, body: bytes, told: Mapping[str, str] | None = None) -> http.Response:

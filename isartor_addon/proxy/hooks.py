@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 import logging
 from dataclasses import replace
+from functools import lru_cache
 
 from mitmproxy import connection, ctx, exceptions, http, tls
 from mitmproxy.addonmanager import Loader
@@ -381,8 +382,11 @@ class Isartor:
 
     @staticmethod
     def _routes(flow: http.HTTPFlow) -> tuple[Route, ...]:
-        path, _, query = flow.request.path.partition("?")
-        return wire.find(flow.request.method, flow.request.host, path, convert.query_of(query))
+        request = flow.request
+        path, _, query = request.path.partition("?")
+        if query:
+            return wire.find(request.method, request.host, path, convert.query_of(query))
+        return _routes_without_query(request.method, request.host, path)
 
     def _end(self, flow: http.HTTPFlow, exchange: Exchange, *, layer: str, status: int) -> None:
         self.house.journal.record(exchange, layer=layer, status=status)
@@ -399,8 +403,19 @@ def _sender_of(flow: http.HTTPFlow) -> Sender:
     """Who sent it; see `core/caller.py` for what that decides."""
     user = flow.metadata.get("proxyauth")
     peer = flow.client_conn.peername
-    local = peer is not None and _is_ip(peer[0]) and ipaddress.ip_address(peer[0]).is_loopback
+    local = peer is not None and _is_loopback(peer[0])
     return Sender(trusted=local and not user, user=user[0] if user else "")
+
+
+@lru_cache(maxsize=256)
+def _routes_without_query(method: str, host: str, path: str) -> tuple[Route, ...]:
+    """Looked up by two hooks for every request. What has a query is not kept: it may hold a credential."""
+    return wire.find(method, host, path, {})
+
+
+@lru_cache(maxsize=256)
+def _is_loopback(host: str) -> bool:
+    return _is_ip(host) and ipaddress.ip_address(host).is_loopback
 
 
 def _is_ip(host: str) -> bool:
@@ -412,8 +427,9 @@ def _is_ip(host: str) -> bool:
 
 
 def _content_length(request: http.Request) -> int:
-    value = request.headers.get("content-length", "")
-    return int(value) if value.isascii() and value.isdigit() else 0
+    fields = request.headers.fields  # asking `headers` by name takes three times as long
+    value = next((value for name, value in fields if name.lower() == b"content-length"), b"")
+    return int(value) if value.isdigit() else 0
 
 
 def _mode_of(content_type: str, asked: str) -> str:
