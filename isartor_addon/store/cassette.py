@@ -51,8 +51,7 @@ class Cassette:
     def _begin(self) -> None:
         try:
             with locked(self._file) as fd:
-                if os.fstat(fd).st_size == 0:
-                    os.write(fd, HEADER)
+                _head(fd)
         except (OSError, StoreError) as error:
             raise ConfigError(f"cassette: {self._file} cannot be written: {error}") from error
 
@@ -157,6 +156,7 @@ class Cassette:
     def _append(self, entry: Entry) -> None:
         try:
             with locked(self._file) as fd:
+                _head(fd)
                 append(fd, write_line(entry))
         except (OSError, StoreError) as error:
             if not self._failed:
@@ -172,5 +172,11 @@ class Cassette:
         return len(there) - len(kept)
 
     def _sync(self) -> None:
-        with suppress(OSError, StoreError), locked(self._file) as fd:
-            os.fsync(fd)
+        if self._file.exists():
+            with suppress(OSError, StoreError), locked(self._file) as fd:
+                os.fsync(fd)
+
+
+def _head(fd: int) -> None:
+    if os.fstat(fd).st_size == 0:
+        append(fd, HEADER)

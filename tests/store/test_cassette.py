@@ -198,6 +198,15 @@ def test_processes_record_on_one_cassette(tmp_path):
     assert entry(99, size=20 * KIB).recording == found[nobodys(99).key].recording
 
 
+def test_file_removed_while_recording(tmp_path):
+    """Recording goes on in a new file, which is a cassette again."""
+    tape = Cassette(tmp_path / "tape", mode="record", clock=HandClock())
+    (tmp_path / "tape").unlink()
+    tape.put(entry(1))
+    tape.close()
+    assert {nobodys(1).key} == set(read_cassette(tmp_path / "tape"))
+
+
 def test_remove_rewrites(tmp_path):
     """Removing takes recordings out of the file, of other processes too, and recording goes on."""
     clock = HandClock()
