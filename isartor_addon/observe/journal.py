@@ -82,7 +82,7 @@ class Journal:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="isartor-journal", daemon=True)
                 self._thread.start()
-            elif not self._busy:
+            elif len(self._waiting) == 1:  # with more it is awake, and gathers
                 self._changed.notify_all()
 
     def flush(self, timeout_s: float = 5.0) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import orjson
 
@@ -63,11 +64,16 @@ def record_of(exchange: Exchange, *, layer: str, status: int) -> Record:
 
 def dump(record: Record) -> bytes:
     """Write `record` as JSON; what looks like a credential is taken out."""
-    data = asdict(record)
-    data["model"] = redact(record.model)
-    for step in data["trail"]:
-        step["note"] = redact(step["note"])
-    return orjson.dumps(data)
+    model = _redacted_model(record.model)
+    if model != record.model or any(step.note for step in record.trail):
+        trail = tuple(replace(step, note=redact(step.note)) for step in record.trail)
+        record = replace(record, model=model, trail=trail)
+    return orjson.dumps(record)
+
+
+@lru_cache(maxsize=64)
+def _redacted_model(model: str) -> str:
+    return redact(model)
 
 
 def load(data: bytes) -> Record:
