@@ -92,7 +92,15 @@ def _called(question: Question) -> tuple[str, Json] | None:
         return None
     wanted = scripted[1].lower()
     name = next((tool for tool in question.tools if tool.lower() == wanted), "")
-    return (name, json.loads(scripted[2] or "{}")) if name else None
+    return (name, _arguments(scripted[2] or "{}")) if name else None
+
+
+def _arguments(text: str) -> Json:
+    """A scripted call's arguments; opencode quotes the prompt as a JSON string, and so escapes them."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return json.loads(json.loads(f'"{text}"'))
 
 
 def tokens(value: Json) -> int:
