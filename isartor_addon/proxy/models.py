@@ -12,6 +12,8 @@ from isartor_addon.observe.journal import KEPT
 from isartor_addon.proxy import convert
 
 PATH = "/v1/models"
+ASKED = "isartor_models"
+"""In a flow's metadata: it asks for this list."""
 _CREDENTIALS = ("authorization", "x-api-key", "x-goog-api-key", "api-key")
 
 

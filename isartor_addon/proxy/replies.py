@@ -1,0 +1,100 @@
+"""What becomes of a provider's reply, or of a live answer of ours: told, teed, learned, shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mitmproxy import http
+
+from isartor_addon.assemble import MIB, House
+from isartor_addon.proxy import convert, native
+from isartor_addon.proxy.passing import Passing
+from isartor_addon.proxy.show import show, show_trail
+from isartor_addon.proxy.tasks import Tasks
+from isartor_addon.proxy.tee import Tee
+
+SUMMARIES = {"stream": "shared with an identical request", "forward": "passed on"}
+
+
+class Replies:
+    """Ends what `Requests` let go on."""
+
+    def __init__(self, house: Callable[[], House], *, tasks: Tasks) -> None:
+        self._house = house
+        self._tasks = tasks
+
+    def begin(self, response: http.Response, passing: Passing) -> None:
+        """The head of the reply is here: say what happened, let a stream stream, learn a success."""
+        deflected = passing.layer != convert.PROVIDER_TAG
+        told = convert.said(passing.exchange, layer=passing.layer, deflected=deflected, age_s=0 if deflected else None)
+        for name, value in told.items():
+            response.headers[name] = value
+        if deflected:
+            response.stream = True
+        elif response.status_code < 300 and response.status_code != 101:
+            self._tee(response, passing)
+
+    def end(self, flow: http.HTTPFlow, response: http.Response, passing: Passing) -> None:
+        """The reply has gone by."""
+        house, exchange = self._house(), passing.exchange
+        try:
+            self._learn(flow, response, passing)
+        except Exception:
+            house.pipeline.lost(exchange, "a fault of ours")
+            raise
+        finally:
+            passing.restore(flow)
+        show(flow, exchange, passing.outcome, SUMMARIES[passing.outcome])
+        house.journal.record(exchange, layer=passing.layer, status=response.status_code)
+        show_trail(flow, exchange)
+
+    def broken(self, flow: http.HTTPFlow, passing: Passing) -> None:
+        """The connection to the client or to the provider broke."""
+        house = self._house()
+        if passing.tee is not None:
+            passing.tee.cut("the stream was cut")
+        elif passing.layer == convert.PROVIDER_TAG:
+            house.pipeline.lost(passing.exchange, "no reply")
+        passing.restore(flow)
+        house.journal.record(passing.exchange, layer=passing.layer, status=0)
+        show_trail(flow, passing.exchange)
+
+    def _tee(self, response: http.Response, passing: Passing) -> None:
+        exchange = passing.exchange
+        content_type = response.headers.get("content-type", "").lower()
+        mode = _mode_of(content_type, exchange.mode)
+        passing.tee = Tee(
+            exchange,
+            self._house().pipeline,
+            mode=mode,
+            encodings=response.headers.get("content-encoding", ""),
+            headers=convert.kept_headers(response, exchange.route.wire.request_id_headers),
+            limit=self._house().config.body_limit_mb * MIB,
+            background=self._tasks.start,
+        )
+        if mode != "json" and not passing.native:
+            response.stream = passing.tee
+
+    def _learn(self, flow: http.HTTPFlow, response: http.Response, passing: Passing) -> None:
+        tee = passing.tee
+        if passing.native:
+            native.answer_as_native(response)
+        if tee is None:
+            if passing.layer == convert.PROVIDER_TAG:
+                self._house().pipeline.lost(passing.exchange, f"the provider answered {response.status_code}")
+        elif response.stream is tee and response.raw_content is None:
+            response.content = b"".join(tee.chunks)
+        elif response.stream or flow.server_conn.timestamp_start is None:
+            tee.cut("another addon answered or took the stream")
+        else:
+            tee(response.raw_content or b"")
+            tee(b"")
+
+
+def _mode_of(content_type: str, asked: str) -> str:
+    """How a reply is delivered, by its content type: providers do not always do as asked."""
+    if content_type.startswith("text/event-stream"):
+        return asked if asked.startswith("sse") else "sse"
+    if "ndjson" in content_type or "jsonl" in content_type:
+        return "ndjson"
+    return asked if asked in ("array", "ndjson") else "json"

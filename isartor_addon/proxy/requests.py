@@ -1,0 +1,155 @@
+"""From a request to what becomes of it: answered, refused, handed to the relay, or passed on to its provider."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from mitmproxy import connection, http
+
+from isartor_addon import __version__, wire
+from isartor_addon.assemble import MIB, House
+from isartor_addon.core.errors import BadControl, ClientMistake, NotRecorded
+from isartor_addon.core.exchange import Exchange, Request
+from isartor_addon.core.outcome import Answer, Outcome, Refuse, Stream
+from isartor_addon.intake import read_body
+from isartor_addon.proxy import coding, convert, models, native
+from isartor_addon.proxy.door import Door
+from isartor_addon.proxy.ours import DOOR, sender_of
+from isartor_addon.proxy.passing import Passing
+from isartor_addon.proxy.relay import Relay
+from isartor_addon.proxy.show import show
+from isartor_addon.proxy.tasks import Tasks
+from isartor_addon.wire.base import Route
+
+logger = logging.getLogger(__name__)
+
+
+class Requests:
+    """Serves requests. `passing` holds those that went on and have not ended, by flow id."""
+
+    def __init__(self, house: Callable[[], House], *, tasks: Tasks, relay: Relay, passing: dict[str, Passing]) -> None:
+        self._house = house
+        self._tasks = tasks
+        self._relay = relay
+        self._passing = passing
+        self._leaving: dict[str, asyncio.Event] = {}
+        """Set when a client connection closes, by its id; only for connections that wait for something."""
+
+    def enter_door(self, flow: http.HTTPFlow) -> None:
+        """Give a request to the proxy's own port its provider's address, or answer it here."""
+        house, request = self._house(), flow.request
+        if request.path.partition("?")[0] == "/healthz":
+            flow.response = convert.json_response(200, b'{"status":"ok","version":"%b"}' % __version__.encode())
+            return
+        if models.is_for_us(request, replaying=house.replaying):
+            flow.metadata[models.ASKED] = True
+            return
+        target = Door(house.config.door).target(request.path, anthropic="anthropic-version" in request.headers)
+        if target is None:
+            error = wire.openai_chat.WIRE.error(404, "not_found", "isartor: no such path")
+            flow.response = convert.json_response(404, error)
+            return
+        request.scheme, request.host, request.port, request.path = target.scheme, target.host, target.port, target.path
+        flow.metadata[DOOR] = True
+
+    async def serve(self, flow: http.HTTPFlow, request: Request, routes: tuple[Route, ...]) -> None:
+        """Read the request, ask the layers, and do as the first of them says."""
+        house = self._house()
+        try:
+            exchange = self._read(flow, request, routes)
+        except BadControl as error:
+            _refuse(flow, routes[0], error)
+            return
+        except (ClientMistake, coding.Undecodable, coding.BodyTooLarge) as error:
+            self._pass_unread(flow, routes[0], error)
+            return
+        convert.strip_control(flow.request, tenant_header=house.config.tenant_header)
+        outcome = house.pipeline.peek(exchange)
+        if outcome is None:
+            outcome = await self._ask_unless_left(flow, exchange)
+        try:
+            self._apply(flow, exchange, outcome)
+        except Exception:
+            house.pipeline.lost(exchange, "a fault of ours")
+            raise
+
+    def left(self, client: connection.Client) -> None:
+        """Wake what waits on behalf of a client that has left."""
+        if leaving := self._leaving.pop(client.id, None):
+            leaving.set()
+
+    def _read(self, flow: http.HTTPFlow, request: Request, routes: tuple[Route, ...]) -> Exchange:
+        """Decode and read the request."""
+        house = self._house()
+        raw = flow.request.raw_content or b""
+        limit = house.config.body_limit_mb * MIB
+        raw = coding.decode(raw, request.headers.get("content-encoding", ""), limit=limit)
+        body, route = read_body(routes, raw)
+        if route.wire is wire.native.WIRE and DOOR in flow.metadata:
+            target = Door(house.config.door).native_target()
+            request = replace(request, scheme=target.scheme, host=target.host, port=target.port)
+        started, sender = house.clock.time(), sender_of(flow)
+        exchange = house.intake.read(request, route, body, id=flow.id, started=started, sender=sender)
+        exchange.raw = raw
+        return exchange
+
+    async def _ask_unless_left(self, flow: http.HTTPFlow, exchange: Exchange) -> Outcome | None:
+        """Ask the layers, for as long as the client is there to hear it."""
+        asking = self._tasks.start(self._house().pipeline.ask(exchange))
+        leaving = self._leaving.setdefault(flow.client_conn.id, asyncio.Event())
+        left = self._tasks.start(leaving.wait())
+        await asyncio.wait({asking, left}, return_when=asyncio.FIRST_COMPLETED)
+        left.cancel()
+        if asking.done():
+            outcome: Outcome | None = asking.result()
+            return outcome
+        asking.cancel()
+        self._house().pipeline.lost(exchange, "the client left")
+        return None
+
+    def _apply(self, flow: http.HTTPFlow, exchange: Exchange, outcome: Outcome | None) -> None:
+        house = self._house()
+        match outcome:
+            case Answer():
+                told = convert.said(exchange, layer=outcome.layer, deflected=True, age_s=outcome.age_s)
+                body = outcome.chunks[0] if len(outcome.chunks) == 1 else b"".join(outcome.chunks)
+                flow.response = convert.make_response(outcome.status, body, outcome.headers, told)
+                show(flow, exchange, "hit", f"{outcome.layer} hit, {outcome.age_s} s old")
+                house.journal.record(exchange, layer=outcome.layer, status=outcome.status)
+            case Stream():
+                asked = flow.request
+                self._relay.hand_over(flow, outcome, exchange.route.wire)
+                self._passing[flow.id] = Passing(exchange, outcome.layer, "stream", asked=asked)
+            case Refuse():
+                told = convert.said(exchange, layer=outcome.layer, deflected=True)
+                _refuse(flow, exchange.route, outcome.error, told)
+                show(flow, exchange, "refuse", str(outcome.error))
+                house.journal.record(exchange, layer=outcome.layer, status=outcome.error.status)
+            case None:
+                self._forward(flow, exchange)
+
+    def _forward(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+        exchange.note(convert.PROVIDER_TAG, "forward")
+        passing = Passing(exchange, convert.PROVIDER_TAG, "forward")
+        self._passing[flow.id] = passing
+        if exchange.route.wire is wire.native.WIRE and DOOR in flow.metadata:
+            passing.asked, passing.native = flow.request.copy(), True
+            door = self._house().config.door
+            target = Door(door).native_target()
+            native.send_as_chat(flow, exchange, target=target, default_model=door.native_model)
+
+    def _pass_unread(self, flow: http.HTTPFlow, route: Route, error: Exception) -> None:
+        """A request that we cannot read goes on as it came; the provider says what is wrong with it."""
+        logger.debug("a request passes unread: %s", type(error).__name__)
+        if self._house().replaying:
+            _refuse(flow, route, NotRecorded(f"isartor: {error} (the cassette is being replayed)"))
+            return
+        convert.strip_control(flow.request, tenant_header=self._house().config.tenant_header)
+
+
+def _refuse(flow: http.HTTPFlow, route: Route, error: ClientMistake, told: dict[str, str] | None = None) -> None:
+    body = route.wire.error(error.status, error.code, str(error))
+    flow.response = convert.json_response(error.status, body, told)
