@@ -52,7 +52,8 @@ def anthropic(kind: str, prompt: str) -> str:
 def genai(kind: str, prompt: str) -> str:
     from google.genai import Client
 
-    models = Client().models
+    client = Client()
+    models = client.models
     if kind == "stream":
         return "".join(chunk.text or "" for chunk in models.generate_content_stream(model=GEMINI, contents=prompt))
     return str(models.generate_content(model=GEMINI, contents=prompt).text)
