@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -39,6 +40,8 @@ class FakeAnswers:
     held: dict[str, Entry] = field(default_factory=dict)
     in_memory: bool = True
     imported: bool = False
+    disk: asyncio.Event | None = None
+    """If set: `get` waits for it and finds nothing."""
 
     def peek(self, key: str) -> Entry | None:
         """What is in memory."""
@@ -46,6 +49,9 @@ class FakeAnswers:
 
     async def get(self, key: str) -> Entry | None:
         """What is held."""
+        if self.disk is not None:
+            await self.disk.wait()
+            return None
         return self._fresh(key)
 
     def put(self, entry: Entry) -> None:

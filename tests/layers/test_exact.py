@@ -300,3 +300,19 @@ def test_a_socket_does_not_wait_for_others(answers: FakeAnswers) -> None:
         return await layer.ask(exchange(mode="ws"))
 
     assert asyncio.run(scene()) is None
+
+
+def test_an_answer_that_lands_while_the_disk_is_read_is_found(answers: FakeAnswers) -> None:
+    """A request that waits for the disk while an identical one is asked, answered and learned makes no second call."""
+
+    async def scene() -> object:
+        layer, leader = exact(answers), exchange()
+        assert await layer.ask(leader) is None
+        answers.disk = asyncio.Event()
+        late = asyncio.ensure_future(layer.ask(exchange()))
+        await settle()
+        layer.learn(leader, recording())
+        answers.disk.set()
+        return await late
+
+    assert isinstance(asyncio.run(scene()), Answer)

@@ -164,7 +164,8 @@ class ExactLayer(Layer):
         entry = await self._answers.get(identity.key)
         if entry is None and self._answers.imported:
             entry = await self._answers.get(key_for(ANYONE, identity.content))
-        return entry
+        # While the disk was read, somebody else may have asked, been answered, and landed.
+        return entry or self._answers.peek(identity.key)
 
     def _answer(self, entry: Entry, exchange: Exchange) -> Answer | None:
         age_s = max(0, int(self._clock.time() - entry.created))
