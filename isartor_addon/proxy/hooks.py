@@ -26,6 +26,7 @@ from isartor_addon.proxy.replies import Replies
 from isartor_addon.proxy.requests import Requests
 from isartor_addon.proxy.sockets import Sockets
 from isartor_addon.proxy.tasks import Tasks
+from isartor_addon.wire.pass_only import is_pass_only
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +130,9 @@ class Isartor:
                 flow.request.stream = size > self.house.config.body_limit_mb * assemble.MIB
             elif "upgrade" not in flow.request.headers:
                 convert.strip_own(flow.request, tenant_header=self.house.config.tenant_header)
-                if size > STREAM_UPLOADS and flow.response is None:
+                # Both sides of a binary RPC may wait for each other: it must flow while it is being sent.
+                rpc = is_pass_only(flow.request.headers.get("content-type", ""))
+                if (rpc or size > STREAM_UPLOADS) and flow.response is None:
                     flow.request.stream = True
         except Exception as error:
             self._fault(flow, error)

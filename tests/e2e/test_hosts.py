@@ -97,3 +97,26 @@ def test_plain_http_to_another_host_is_left_alone(client: httpx.Client, provider
     replies = [client.post(url, json=CHAT.body(words, False), headers=dict(CHAT.headers)) for _ in range(2)]
     assert not [name for reply in replies for name in reply.headers if name.startswith("x-isartor")]
     wait_for(lambda: provider.generations(words) == 2, "both calls")
+
+
+def test_binary_rpc_flows_both_ways(proxy: Proxy) -> None:
+    """Cursor's protocol passes unread, and each side hears the other before it has finished speaking."""
+    host = "api2.cursor.sh"
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=20) as raw:
+        raw.sendall(f"CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n".encode())
+        assert b" 200 " in raw.recv(4096)
+        with proxy.context().wrap_socket(raw, server_hostname=host) as secure:
+            secure.sendall(
+                f"POST /aiserver.v1.ChatService/Stream HTTP/1.1\r\nHost: {host}\r\n"
+                "Content-Type: application/connect+proto\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+            )
+            seen = b""
+            for piece in (b"\x00ping one", b"\x00ping two"):
+                secure.sendall(b"%x\r\n%b\r\n" % (len(piece), piece))
+                while piece not in seen:
+                    seen += secure.recv(4096)
+            secure.sendall(b"0\r\n\r\n")
+            while not seen.endswith(b"0\r\n\r\n"):
+                seen += secure.recv(4096)
+    assert b" 200 " in seen
+    assert b"x-isartor" not in seen.lower()

@@ -129,6 +129,8 @@ class Provider:
         try:
             if request.headers.get("upgrade", "").lower() == "websocket":
                 return await self._socket(request, call)
+            if request.content_type.startswith("application/connect+"):
+                return await self._echo(request, call)
             await self._receive(request, call)
             return await self._reply(request, call)
         except (asyncio.CancelledError, ConnectionError):
@@ -162,6 +164,15 @@ class Provider:
         except ValueError:
             body = bytes(call.received)
         call.text = body.decode("utf-8", "replace")
+
+    async def _echo(self, request: web.Request, call: Call) -> web.StreamResponse:
+        """A binary RPC whose sides take turns: each piece is answered before the next is sent."""
+        response = web.StreamResponse(headers={"content-type": request.content_type})
+        await response.prepare(request)
+        while chunk := await request.content.readany():
+            call.received += chunk
+            await response.write(chunk)
+        return response
 
     def _planned(self, text: str, path: str = "") -> Plan:
         for plan in self._plans:
