@@ -1,7 +1,8 @@
 """What holds for every tool, and for those nobody has described.
 
 An unknown tool whose runs differ only in bookkeeping hits by these rules and by those of `core/canonical.py`: fields
-named as session, request, trace ... ids, as nonces or as time stamps, and holding such a value, do not count.
+named as session, request, trace ... ids, as nonces or as time stamps, and holding such a value, do not count. A
+`conversation_id` or `thread_id` of the body does: a provider may keep a conversation under it.
 """
 
 from __future__ import annotations
@@ -109,12 +110,8 @@ SESSION: tuple[Declared, ...] = (
 
 RUN_IDS: dict[str, tuple[Declared, ...]] = {
     "session": SESSION,
-    "thread": (Declared(header="thread-id"), Declared(header="x-thread-id"), Declared(body=("thread_id",))),
-    "conversation": (
-        Declared(header="x-conversation-id"),
-        Declared(header="conversation_id"),
-        Declared(body=("conversation_id",)),
-    ),
+    "thread": (Declared(header="thread-id"), Declared(header="x-thread-id")),
+    "conversation": (Declared(header="x-conversation-id"), Declared(header="conversation_id")),
 }
 
 CLIENT = Client(

@@ -3,32 +3,85 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
+
+import orjson
 
 from isartor_addon.core.prompt import Json
 
 _BOOKKEEPING = re.compile(
     r"(?:(?:session|request|trace|span|run|turn|conversation|thread|correlation|interaction|invocation|prompt|message|"
     r"client|agent|task|parent|idempotency|x)_?)?(?:session|request|trace|span|run|turn|conversation|thread|correlation|"
-    r"interaction|invocation|message|task|idempotency)_?(?:id|key|uuid)|nonce|time_?stamp(?:_?ms)?|(?:created|sent)_?(?:at|time)",
+    r"interaction|invocation|message|task|idempotency)_?(?:id|key|uuid)|nonce|"
+    r"(?P<time>time_?stamp(?:_?ms)?|(?:created|sent)_?(?:at|time))",
     re.I,
 )
 _ENDINGS = frozenset({"id", "ey", "ce", "mp", "ms", "at", "me"})
 """The last two letters of all names that `_BOOKKEEPING` knows: a quick test."""
-_ID = re.compile(r"(?=[^0-9]*[0-9])[A-Za-z0-9_.:+\-]{12,128}")
+_HELD = re.compile(r"conversation|thread|parent_?(?:message|turn|interaction)", re.I)
+_ID = re.compile(r"[A-Za-z0-9_.:+\-]{12,128}")
+_MADE = re.compile(
+    r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+    # A word of hexadecimal digits, some of them letters; one of both cases and digits; one that goes to and fro.
+    r"|(?<![A-Za-z0-9])(?:"
+    r"(?=[a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{8,}"
+    r"|(?=[A-Za-z]*[0-9])(?=[A-Z0-9]*[a-z])(?=[a-z0-9]*[A-Z])[A-Za-z0-9]{16,}"
+    r"|(?=[A-Za-z0-9]{8})(?:[A-Za-z]+[0-9]+){2}[A-Za-z][A-Za-z0-9]*"
+    r"|(?=[A-Za-z0-9]{8})(?:[0-9]+[A-Za-z]+){2}[0-9][A-Za-z0-9]*"
+    # A clock: milliseconds since 1970 or finer, or a time of day to the second.
+    r"|[0-9]{13,19}|[0-9]{8}[T_-]?[0-9]{6}Z?"
+    r")(?![A-Za-z0-9])"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}[T_-][0-9]{2}[:-][0-9]{2}[:-][0-9]{2}"
+)
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}[0-9:.,+\-Z]{0,20}|[0-9]{10,19}(?:\.[0-9]{1,9})?")
+_CLAUDE_USER = re.compile(r"user_[0-9a-f]{32,64}_account_([0-9a-f-]*)_session_[0-9a-f-]{36}")
+
+
+def machine_made(value: str) -> bool:
+    """
+    Whether an id was made by a program for one run: random digits or a clock stand in it.
+
+    What a person may have named (`project-7`, `gpt-5-mini`, `django-11099`) says something, and is no such id.
+
+    Args:
+        value: at most some hundred characters.
+    """
+    return _MADE.search(value) is not None
 
 
 def inside(value: Json, names: frozenset[str]) -> Json:
     """The fields of an object that count: neither in `names` nor bookkeeping. What is no object stays as it is."""
     if not isinstance(value, dict):
         return value
-    return {k: v for k, v in value.items() if k not in names and not is_bookkeeping(k, v) and not _session_user(k, v)}
+    kept: dict[str, Json] = {}
+    for name, each in value.items():
+        if name in names or is_bookkeeping(name, each):
+            continue
+        if name == "user_id" and isinstance(each, str):
+            each = _user(each)
+            if not each:
+                continue
+        kept[name] = each
+    return kept
 
 
-def _session_user(name: str, value: Json) -> bool:
-    """Whether this is Anthropic's `metadata.user_id` as coding tools fill it: account, device and session in one text.
-    A plain user id tells one person from another, and counts.
+def _user(value: str) -> Json:
     """
-    return name == "user_id" and isinstance(value, str) and "session" in value
+    Who Anthropic's `metadata.user_id` means, where a coding tool has put account, device and session into it.
+
+    The account counts. A plain user id tells one person from another, and counts as it is.
+    """
+    claude = _CLAUDE_USER.fullmatch(value)
+    if claude:
+        return claude[1]
+    if value.startswith("{") and "session" in value:
+        try:
+            said = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return value
+        if isinstance(said, dict) and "session_id" in said:
+            return {k: v for k, v in said.items() if v and k != "device_id" and not is_bookkeeping(k, v)}
+    return value
 
 
 def is_bookkeeping(name: str, value: Json) -> bool:
@@ -36,10 +89,30 @@ def is_bookkeeping(name: str, value: Json) -> bool:
     Whether a field of the body, of its `metadata` or of a turn only tells one run from another.
 
     Both must say so: the name (a session, request, trace, turn ... id, a nonce, a time stamp) and the value (an id of
-    at least 12 characters with a digit in it, or a time). Anything else counts as meaning.
+    at least 12 characters that a program has made, or a time). Anything else counts as meaning.
     """
     if name[-2:].lower() not in _ENDINGS or not isinstance(value, str | int | float) or isinstance(value, bool):
         return False
-    if _BOOKKEEPING.fullmatch(name) is None:
+    found = _BOOKKEEPING.fullmatch(name)
+    if found is None:
         return False
-    return value > 1_000_000_000 if not isinstance(value, str) else _ID.fullmatch(value) is not None
+    if not isinstance(value, str):
+        return value > 1_000_000_000
+    if found["time"]:
+        return _TIME.fullmatch(value) is not None
+    return _ID.fullmatch(value) is not None and machine_made(value)
+
+
+def held(name: str, value: Json) -> str:
+    """
+    What stands in the key for a field of the body that may point at a conversation which the provider keeps.
+
+    In a body that goes to such a provider two of these are two different prompts, so they count, whatever the value
+    looks like, and even where it is the run's own id.
+
+    Returns:
+        Text that no id of a run occurs in; empty for any other field.
+    """
+    if not isinstance(value, str) or _HELD.search(name) is None or not is_bookkeeping(name, value):
+        return ""
+    return f"held {sha256(value.encode()).hexdigest()}"

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from isartor_addon.core.bookkeeping import inside, is_bookkeeping
+from isartor_addon.core.bookkeeping import held, inside, is_bookkeeping
 from isartor_addon.core.client import Volatile
 from isartor_addon.core.prepared import Where, prepared
 from isartor_addon.core.prompt import Json
@@ -140,7 +140,11 @@ class _Walk:
         volatile, mode = self.volatile, self.shape.mode
         kept: dict[str, Any] = {}
         for name, value in body.items():
-            if name in volatile.body or name in mode or is_bookkeeping(name, value):
+            if name in volatile.body or name in mode:
+                continue
+            if is_bookkeeping(name, value):
+                if pointer := held(name, value):
+                    kept[name] = pointer
                 continue
             if name == "metadata" or name in volatile.inside:
                 value = inside(value, volatile.inside.get(name, frozenset()))
@@ -157,7 +161,7 @@ class _Walk:
         if isinstance(value, list):
             prefixes = self.volatile.system_blocks
             if prefixes:
-                value = [block for block in value if not _text_of(block).startswith(prefixes)]
+                value = [block for block in value if not _is_left_out(_text_of(block), prefixes)]
             return self.parts(value, "system")
         if isinstance(value, dict) and isinstance(value.get("parts"), list):
             return {**value, "parts": self.parts(value["parts"], "system")}
@@ -186,7 +190,7 @@ class _Walk:
 
     def turn_fields(self, turn: dict[str, Json]) -> dict[str, Any]:
         volatile = self.volatile.turn
-        if "id" in volatile and "id" in turn and not any(turn.get(name) for name in _CARRIES):
+        if "id" in volatile and "id" in turn and _is_its_id(turn):
             volatile -= {"id"}
         kept = {k: v for k, v in turn.items() if k not in volatile and not is_bookkeeping(k, v)}
         if "metadata" in kept:
@@ -270,6 +274,16 @@ class _Walk:
 
     def call_id(self, value: Json) -> Json:
         return self.call_ids[value] if value.__class__ is str else value
+
+
+def _is_its_id(item: Mapping[str, Json]) -> bool:
+    """Whether an item's `id` says what no other field does: what it points at, or which call it answers."""
+    return not any(item.get(name) for name in _CARRIES) or ("output" in item and "call_id" not in item)
+
+
+def _is_left_out(text: str, prefixes: tuple[str, ...]) -> bool:
+    """Whether a system block is one of those that a table names. These are one line: what has more says more."""
+    return text.startswith(prefixes) and "\n" not in text
 
 
 def _text_of(block: Json) -> str:
