@@ -137,13 +137,17 @@ def test_setup_that_fails_is_tried_again(tree: Tree) -> None:
 
 
 def test_setup_looks_further_than_an_old_python(tree: Tree) -> None:
-    """Where PATH has only an old Python, one in pyenv is found; ISARTOR_PYTHON names one outright."""
+    """Where PATH has only old ones, one in pyenv is found, at home or behind PATH's shims; ISARTOR_PYTHON names one."""
     (tree.bin / "python3.12").unlink()
     for name in ("python3.12", "python3.13", "python3.14", "python3", "python"):
         tree.add_python(tree.bin / name, "old")
     tree.add_python(tree.home / ".pyenv/versions/3.9.1/bin/python", "old")
     good = tree.add_python(tree.home / ".pyenv/versions/3.13.0/bin/python")
     assert f"making .venv with {good}" in tree("scripts/setup").stderr
+    shutil.rmtree(tree.root / ".venv")
+    elsewhere = good.parents[3].rename(tree.home / "pyenv elsewhere")
+    path = f"{tree.bin}:{elsewhere}/shims:/usr/bin:/bin"
+    assert f"making .venv with {elsewhere}/versions/3.13.0" in tree("scripts/setup", PATH=path).stderr
     shutil.rmtree(tree.root / ".venv")
     named = tree.add_python(tree.home / "mine")
     assert f"making .venv with {named}" in tree("scripts/setup", ISARTOR_PYTHON=str(named)).stderr
