@@ -73,9 +73,7 @@ class Ollama(base.Wire):
             words = filled(extra, "system")
             system = (Text(words),) if words else ()
         turns = generate_turns(body, extra) if "prompt" in body else chat_turns(body, extra)
-        tools = (
-            tuple(read_tool(tool) for tool in asked.objects(extra.pop("tools"), "tools")) if extra.get("tools") else ()
-        )
+        given = asked.objects(extra.pop("tools"), "tools") if extra.get("tools") else ()
         return Prompt(
             model=self.model(route, body),
             turns=turns,

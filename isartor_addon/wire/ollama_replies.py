@@ -26,7 +26,7 @@ from isartor_addon.core.reply import (
 )
 from isartor_addon.wire.fields import count, loads_object, rest, said
 from isartor_addon.wire.lines import Lines
-from isartor_addon.wire.ollama_request import write_parts
+from isartor_addon.wire.ollama_request import read_call, write_parts
 
 _STOPS: Final[Mapping[str, StopReason]] = {
     "stop": "end",
