@@ -25,7 +25,6 @@ from isartor_addon.clients import (
     opencode,
     qwen_code,
 )
-from isartor_addon.core.bookkeeping import machine_made
 from isartor_addon.core.client import Client, Declared, at, check_table
 from isartor_addon.core.prompt import Json
 
@@ -57,7 +56,7 @@ CLIENTS: Mapping[str, Client] = {
 _BY_HEADER = {header: client for client in CLIENTS.values() for header in client.headers}
 _BY_AGENT = tuple((agent, client) for client in CLIENTS.values() for agent in client.agents)
 _AGENTS = tuple(agent for agent, _ in _BY_AGENT)
-_ID = re.compile(r"[A-Za-z0-9_.:+=@\-]{8,256}")
+_ID = re.compile(r"(?=[^0-9]*[0-9])[A-Za-z0-9_.:+=@\-]{8,256}")
 
 for _client in CLIENTS.values():
     check_table(_client.volatile)
@@ -83,12 +82,11 @@ def run_ids(client: Client, headers: Mapping[str, str], body: Mapping[str, Json]
     """
     The ids of its run that a request declares, by name.
 
-    What is shorter than 8 characters, or holds anything but letters, digits and `_.:+=@-`, or what a person may have
-    named, is no id: another name in the same words is another question.
+    What is shorter than 8 characters, or has no digit, or holds anything but letters, digits and `_.:+=@-`, is no id.
     """
     found: dict[str, str] = {}
     for name, places in client.run_ids.items():
-        value = next((said for said in _said(places, headers, body) if _ID.fullmatch(said) and machine_made(said)), "")
+        value = next((said for said in _said(places, headers, body) if _ID.fullmatch(said)), "")
         if value:
             found[name] = value
     return found

@@ -46,12 +46,13 @@ GENERAL = Volatile(
             ),
             replacement=r"\1\2",
         ),
-        # Codex: how long a tool took, before its output, in the four forms of its shells.
+        # Codex: how long a tool took, before its output, in the four forms of its shells. Without what Codex writes
+        # next these could be a program's own words.
         TextRule(
             place="tool",
             where="start",
             hint="Script ",
-            pattern=re.compile(r"(Script [a-z ]{1,40}\n)Wall time [0-9.]+ seconds\n"),
+            pattern=re.compile(r"(Script [a-z ]{1,40}\n)Wall time [0-9.]+ seconds\n(?=Output:)"),
             replacement=r"\1",
         ),
         TextRule(
@@ -71,7 +72,7 @@ GENERAL = Volatile(
             place="tool",
             where="start",
             hint="Exit code: ",
-            pattern=re.compile(r"(Exit code: -?[0-9]+\n)Wall time: [0-9.]+ seconds\n"),
+            pattern=re.compile(r"(Exit code: -?[0-9]+\n)Wall time: [0-9.]+ seconds\n(?=Output:|Total output lines:)"),
             replacement=r"\1",
         ),
         # Gemini CLI and its forks: the last line of the shell's result.

@@ -99,6 +99,8 @@ def _claims(token: str) -> Iterator[str]:
         "sub": claims.get("sub"),
         "account": of_openai.get("chatgpt_account_id"),
         "user": of_openai.get("chatgpt_user_id"),
+        # One person may act for several organisations.
+        **{name: claims.get(name) for name in ("org_id", "tid")},
     }
     if owner["sub"] or owner["account"]:
         yield f"issuer {claims.get('iss')}"

@@ -54,7 +54,8 @@ class Canonical:
     body: dict[str, Json]
     """What of the body has meaning. Parts of it may be the body's own objects: nobody changes them."""
     call_ids: dict[str, str]
-    """Name to value: the ids of tool calls in order of appearance, where they are long enough to be sought in texts."""
+    """Name to value: the ids of tool calls in order of appearance, where they can be sought in texts: long ones that are
+    no words (some programs take the tool's name for the call's id)."""
 
 
 def canonical(body: Mapping[str, Json], shape: Shape, volatile: Volatile) -> Canonical:
@@ -68,7 +69,11 @@ def canonical(body: Mapping[str, Json], shape: Shape, volatile: Volatile) -> Can
     """
     walk = _Walk(shape, volatile)
     kept = walk.envelope(body) if shape.envelope and shape.envelope in body else walk.body(body)
-    return Canonical(kept, {name: value for value, name in walk.call_ids.items() if len(value) >= SHORTEST_ID})
+    return Canonical(kept, {name: value for value, name in walk.call_ids.items() if _can_be_sought(value)})
+
+
+def _can_be_sought(call_id: str) -> bool:
+    return len(call_id) >= SHORTEST_ID and not call_id.replace("_", "").isalpha()
 
 
 def written(value: Json, run_ids: Mapping[str, str]) -> bytes:

@@ -79,7 +79,7 @@ class Exchange:
     @property
     def session(self) -> str:
         """The client's session, empty where it declares none."""
-        return self.identity.run_ids.get("session", "")
+        return self.identity.session
 
     def note(self, layer: str, outcome: str, note: str = "") -> None:
         """Add a step to the trail."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from isartor_addon.core.bookkeeping import machine_made
 from isartor_addon.core.canonical import canonical, written
 from isartor_addon.core.client import Client, at
 from isartor_addon.core.prompt import Json
@@ -46,7 +47,9 @@ class Identity:
     canonical: bytes = b""
     """What was hashed; see `fingerprint`."""
     run_ids: Mapping[str, str] = field(default_factory=dict)
-    """The run's own ids that stand in the request, by name."""
+    """The run's own ids, by name: those that a program has made, which are sought in texts."""
+    session: str = ""
+    """The client's session, empty where it declares none."""
     uncacheable: str = ""
     """Why no answer to this may be stored or served; empty when it may."""
 
@@ -79,6 +82,8 @@ def identify(
     wire = route.wire
     found = canonical(body, wire.shape, client.volatile)
     headers = request.headers
+    # What a person may have named says something: another name in the same words is another question.
+    sought = {name: value for name, value in run_ids.items() if machine_made(value)}
     asked = {
         "target": {
             "host": request.host,
@@ -92,7 +97,7 @@ def identify(
         "body": found.body,
     }
     try:
-        data = written(asked, run_ids)
+        data = written(asked, sought)
     except TypeError:
         content = digest(TOO_DEEP.encode())
         return Identity(key_for(caller, content), content, uncacheable=TOO_DEEP)
@@ -101,7 +106,8 @@ def identify(
         key=key_for(caller, content),
         content=content,
         canonical=data,
-        run_ids={**run_ids, **found.call_ids},
+        run_ids={**sought, **found.call_ids},
+        session=run_ids.get("session", ""),
         uncacheable=_errand(client, body) or wire.uncacheable(route, body),
     )
 

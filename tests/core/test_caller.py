@@ -104,6 +104,13 @@ def test_a_declared_account_does_not_change_an_api_keys_caller() -> None:
     assert who(bearer("sk-1"), account="a") == who(bearer("sk-1"), account="b")
 
 
+@pytest.mark.parametrize("claim", ["org_id", "tid"])
+def test_a_person_acting_for_two_organisations_is_two_callers(claim: str) -> None:
+    """The same subject in another organisation is billed to that one."""
+    tokens = [jwt(iss="https://id.example.com", sub="person", exp=1, **{claim: each}) for each in ("a", "b")]
+    assert who(bearer(tokens[0])) != who(bearer(tokens[1]))
+
+
 @QUICK
 @given(NAMES, NAMES)
 def test_tenants_and_users_separate(one: str, other: str) -> None:

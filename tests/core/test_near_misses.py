@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from isartor_addon import clients
 from isartor_addon.core.bookkeeping import machine_made
 from tests.core.asking import ANTHROPIC, CHAT, RESPONSES, ask
 
@@ -29,7 +28,9 @@ def system(text: str) -> dict[str, Any]:
 
 
 def shell(*answers: str) -> dict[str, Any]:
-    calls = [{"type": "local_shell_call", "id": f"lsh_{n}", "call_id": n, "action": {}} for n in ("a", "b")]
+    calls: list[dict[str, Any]] = [
+        {"type": "local_shell_call", "id": f"lsh_{n}", "call_id": n, "action": {}} for n in ("a", "b")
+    ]
     outputs = [{"type": "local_shell_call_output", "id": n, "output": n + "!"} for n in ("a", "b")]
     swapped = [{**output, "id": answer} for output, answer in zip(outputs, answers, strict=True)]
     return {"model": "m", "input": [*calls, *swapped]}
@@ -120,4 +121,33 @@ def test_a_conversation_at_the_provider_counts_even_if_the_run_is_named_by_it() 
 def test_what_a_program_made(value: str, expected: bool) -> None:
     """Random digits and clocks are told from words with a number in them."""
     assert expected == machine_made(value)
-    assert expected == bool(clients.run_ids(clients.CLIENTS["generic"], {"x-session-id": value}, {}))
+    assert expected == bool(ask(CHAT, hello(), {"x-session-id": value}).run_ids)
+
+
+def test_a_session_that_a_person_named_is_a_session() -> None:
+    """It is not sought in texts, but who asks a third time in it asks again."""
+    assert "session-12" == ask(CHAT, hello(), {"x-session-id": "session-12"}).session
+
+
+def results(words: str) -> dict[str, Any]:
+    turn = {"role": "tool", "tool_call_id": "call_1", "content": words}
+    return {"model": "m-1", "messages": [{"role": "user", "content": "How long?"}, turn]}
+
+
+@pytest.mark.parametrize(
+    "words", ["Script finished\nWall time {} seconds\n", "Exit code: 0\nWall time: {} seconds\nDone"]
+)
+def test_times_that_a_program_measured(words: str) -> None:
+    """Codex's own clock is followed by the output; without that the words are a program's."""
+    assert ask(CHAT, results(words.format(3.2))).key != ask(CHAT, results(words.format(9.9))).key
+    told = words.rpartition("\n")[0] + "\nOutput:\nhi"
+    assert ask(CHAT, results(told.format(3.2))).key == ask(CHAT, results(told.format(9.9))).key
+
+
+def test_a_call_named_like_its_tool_is_not_sought_in_answers() -> None:
+    """Some programs take the tool's name for the call's id: that word in an answer is a word."""
+    calls: list[dict[str, Any]] = [
+        {"id": name, "type": "function", "function": {}} for name in ("search_docs", "call_8f3a2b1c")
+    ]
+    body = {"model": "m", "messages": [{"role": "assistant", "tool_calls": calls}]}
+    assert {"call1": "call_8f3a2b1c"} == dict(ask(CHAT, body).run_ids)

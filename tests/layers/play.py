@@ -99,7 +99,7 @@ def exchange(
         mode=mode,
         client=clients.recognise({}),
         caller="caller",
-        identity=Identity(key_for("caller", content), content, run_ids=ids, uncacheable=uncacheable),
+        identity=Identity(key_for("caller", content), content, run_ids=ids, session=session, uncacheable=uncacheable),
         control=Control(cache, store, ttl_s),
         model=model,
         started=0.0,
