@@ -54,8 +54,8 @@ class Canonical:
     body: dict[str, Json]
     """What of the body has meaning. Parts of it may be the body's own objects: nobody changes them."""
     call_ids: dict[str, str]
-    """Name to value: the ids of tool calls in order of appearance, where they can be sought in texts: long ones that are
-    no words (some programs take the tool's name for the call's id)."""
+    """Name to value: the ids of tool calls in order of appearance, where they can be sought in texts: long
+    ones that are no words (some programs take the tool's name for the call's id)."""
 
 
 def canonical(body: Mapping[str, Json], shape: Shape, volatile: Volatile) -> Canonical:

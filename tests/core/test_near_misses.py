@@ -144,6 +144,22 @@ def test_times_that_a_program_measured(words: str) -> None:
     assert ask(CHAT, results(told.format(3.2))).key == ask(CHAT, results(told.format(9.9))).key
 
 
+def parallel(ids: tuple[str, str], answered: tuple[str, str]) -> dict[str, Any]:
+    calls = [{"type": "tool_use", "id": each, "name": "read", "input": {"n": n}} for n, each in enumerate(ids)]
+    results = [{"type": "tool_result", "tool_use_id": each, "content": f"file {n}"} for n, each in enumerate(answered)]
+    turns = [{"role": "assistant", "content": calls}, {"role": "user", "content": results}]
+    return {"model": "m-1", "messages": [{"role": "user", "content": "Read both."}, *turns]}
+
+
+def test_parallel_calls_keep_their_results() -> None:
+    """Other ids are the same conversation; the same ids with results exchanged are another one."""
+    one, other = ("toolu_01A", "toolu_01B"), ("toolu_02A", "toolu_02B")
+    key = ask(ANTHROPIC, parallel(one, one)).key
+    assert key == ask(ANTHROPIC, parallel(other, other)).key
+    assert key != ask(ANTHROPIC, parallel(one, one[::-1])).key
+    assert key != ask(ANTHROPIC, parallel((one[0], one[0]), (one[0], one[0]))).key
+
+
 def test_a_call_named_like_its_tool_is_not_sought_in_answers() -> None:
     """Some programs take the tool's name for the call's id: that word in an answer is a word."""
     calls: list[dict[str, Any]] = [
