@@ -52,7 +52,7 @@ class Journal:
         self.path = directory / "journal.db"
         self.lost = 0
         """Records that could not be written."""
-        self._waiting: deque[tuple[Record, bytes]] = deque()
+        self._waiting: deque[tuple[Record, bytes, Mapping[str, str]]] = deque()
         self._waiting_bytes = 0
         self._changed = threading.Condition()
         self._busy = False
@@ -69,7 +69,8 @@ class Journal:
             layer: who answered: `l3` is the provider, empty is nobody.
             status: HTTP status of the answer.
         """
-        canonical = exchange.identity.canonical
+        prints = exchange.fingerprint
+        canonical = b"" if prints else exchange.identity.canonical
         if len(canonical) > LARGEST_PRINTED:
             canonical = b""
         record = record_of(exchange, layer=layer, status=status)
@@ -77,7 +78,7 @@ class Journal:
             if self._closed or len(self._waiting) >= MOST_WAITING or self._waiting_bytes > MOST_WAITING_BYTES:
                 self.lost += 1
                 return
-            self._waiting.append((record, canonical))
+            self._waiting.append((record, canonical, prints))
             self._waiting_bytes += len(canonical)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="isartor-journal", daemon=True)
@@ -198,7 +199,7 @@ class Journal:
                 if self._closed and not self._waiting:
                     return
 
-    def _write(self, batch: list[tuple[Record, bytes]]) -> bool:
+    def _write(self, batch: list[tuple[Record, bytes, Mapping[str, str]]]) -> bool:
         for again in (True, False):
             try:
                 with closing(self._open_to_write()) as connection, connection:
@@ -232,15 +233,15 @@ class Journal:
             raise
         return connection
 
-    def _insert(self, connection: sqlite3.Connection, batch: list[tuple[Record, bytes]]) -> None:
+    def _insert(self, connection: sqlite3.Connection, batch: list[tuple[Record, bytes, Mapping[str, str]]]) -> None:
         connection.executemany(
             "INSERT INTO exchanges (flow, key, content, data) VALUES (?, ?, ?, ?)",
-            [(record.flow, record.key, record.content, dump(record)) for record, _ in batch],
+            [(record.flow, record.key, record.content, dump(record)) for record, _, _ in batch],
         )
-        for record, canonical in batch:
+        for record, canonical, prints in batch:
             known = "SELECT 1 FROM prints WHERE content = ?"
-            if canonical and connection.execute(known, (record.content,)).fetchone() is None:
-                data = zlib.compress(orjson.dumps(_fingerprint(canonical)), 1)
+            if (prints or canonical) and connection.execute(known, (record.content,)).fetchone() is None:
+                data = zlib.compress(orjson.dumps(prints or _fingerprint(canonical)), 1)
                 connection.execute("INSERT OR IGNORE INTO prints VALUES (?, ?)", (record.content, data))
         (last,) = connection.execute("SELECT max(id) FROM exchanges").fetchone()
         if connection.execute("DELETE FROM exchanges WHERE id <= ?", (last - KEPT,)).rowcount:

@@ -35,8 +35,8 @@ class Requests:
         self._tasks = tasks
         self._relay = relay
         self._passing = passing
-        self._leaving: dict[str, asyncio.Event] = {}
-        """Set when a client connection closes, by its id; only for connections that wait for something."""
+        self._waiting: dict[str, set[asyncio.Task[Outcome | None]]] = {}
+        """What is being asked on behalf of a client connection, by its id; only for connections that ever waited."""
 
     def enter_door(self, flow: http.HTTPFlow) -> None:
         """Give a request to the proxy's own port its provider's address, or answer it here."""
@@ -77,9 +77,9 @@ class Requests:
             raise
 
     def left(self, client: connection.Client) -> None:
-        """Wake what waits on behalf of a client that has left."""
-        if leaving := self._leaving.pop(client.id, None):
-            leaving.set()
+        """Give up what is being asked on behalf of a client that has left."""
+        for asking in self._waiting.pop(client.id, ()):
+            asking.cancel()
 
     def _read(self, flow: http.HTTPFlow, request: Request, routes: tuple[Route, ...]) -> Exchange:
         """Decode and read the request."""
@@ -99,16 +99,15 @@ class Requests:
     async def _ask_unless_left(self, flow: http.HTTPFlow, exchange: Exchange) -> Outcome | None:
         """Ask the layers, for as long as the client is there to hear it."""
         asking = self._tasks.start(self._house().pipeline.ask(exchange))
-        leaving = self._leaving.setdefault(flow.client_conn.id, asyncio.Event())
-        left = self._tasks.start(leaving.wait())
-        await asyncio.wait({asking, left}, return_when=asyncio.FIRST_COMPLETED)
-        left.cancel()
-        if asking.done():
-            outcome: Outcome | None = asking.result()
-            return outcome
-        asking.cancel()
-        self._house().pipeline.lost(exchange, "the client left")
-        return None
+        if not asking.done():
+            waiting = self._waiting.setdefault(flow.client_conn.id, set())
+            waiting.add(asking)
+            await asyncio.wait({asking})
+            waiting.discard(asking)
+        if asking.cancelled():
+            self._house().pipeline.lost(exchange, "the client left")
+            return None
+        return asking.result()
 
     def _apply(self, flow: http.HTTPFlow, exchange: Exchange, outcome: Outcome | None) -> None:
         house = self._house()

@@ -18,7 +18,7 @@ class Tasks:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    def start[T](self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run `work` in the background; what it raises is logged by type and place."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)

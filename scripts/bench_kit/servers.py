@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from bench_kit import certificate, machine
 from bench_kit.cases import Target
@@ -43,7 +44,7 @@ class Servers:
         self._servers: dict[Target, Server] = {}
         self._log = (folder / "servers.log").open("wb")
         self._ca, key = certificate.make(folder)
-        process = self._start([sys.executable, "-m", "bench_kit.upstream", str(self._ca), str(key)])
+        process = self._start([sys.executable, "-m", "bench_kit.upstream", str(self._ca), str(key)], subprocess.PIPE)
         assert process.stdout is not None
         self.port = int(process.stdout.readline() or 0)
         """The provider's."""
@@ -94,11 +95,11 @@ class Servers:
         command = [mitmdump, "-q", "--listen-host", "127.0.0.1", "--listen-port", str(port), "-s", script]
         for option, value in options.items():
             command += ["--set", f"{option}={value}"]
-        process = self._start(command)
+        process = self._start(command, self._log)
         self._wait_for(process, port)
         return Server(process.pid, port, folder / "conf" / "mitmproxy-ca-cert.pem", machine.resident_mb(process.pid))
 
-    def _start(self, command: Sequence[str]) -> subprocess.Popen[str]:
+    def _start(self, command: Sequence[str], output: int | IO[bytes]) -> subprocess.Popen[str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ISARTOR_")}
         environment |= {"PYTHONPATH": str(KIT.parent), "HOME": str(self._folder)}
         process = subprocess.Popen(
@@ -106,7 +107,7 @@ class Servers:
             env=environment,
             cwd=self._folder,
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=self._log,
             text=True,
         )
