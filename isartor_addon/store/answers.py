@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
@@ -28,6 +29,8 @@ from isartor_addon.store.worker import Worker
 
 GET_S = 0.5
 """A `get` that takes longer is a miss."""
+COUNT_S = 1.0
+"""How long counters may be ahead of what is written down."""
 PATIENCE_S = 60.0
 """How long people wait for a list, a removal or a pin."""
 
@@ -49,6 +52,7 @@ class AnswerStore:
         self._clock = clock
         self._switch = Switch("the cache on disk", clock)
         self._closed = False
+        self._counting: threading.Timer | None = None
         with suppress(OSError):
             make_directory(directory)
         self._epoch = Epoch(directory / "epoch")
@@ -110,6 +114,8 @@ class AnswerStore:
         if self._closed:
             return
         self._closed = True
+        if self._counting is not None:
+            self._counting.cancel()
         self._write.soon(self._tell)
         self._read.close()
         self._write.close()
@@ -268,7 +274,10 @@ class AnswerStore:
             rooms.count(name, count)
 
     def _count_soon(self) -> None:
-        self._write.soon(self._tell)
+        """People look at the counters from another process, mostly when this one has nothing to do any more."""
+        self._counting = threading.Timer(COUNT_S, self._write.soon, (self._tell,))
+        self._counting.daemon = True
+        self._counting.start()
 
     def _look_for_imports(self) -> None:
         self.imported = self._marker.exists()

@@ -14,8 +14,6 @@ LOOK_S = 0.05
 """How often it is seen what other processes changed."""
 TOUCH_S = 600.0
 """How often the disk is told that an entry in memory is in use."""
-COUNT_S = 60.0
-"""How often counters are written down."""
 WAITING_BYTES = 32 << 20
 """What waits to be written; when it is more, the disk does not keep up, and further entries are in memory only."""
 
@@ -34,7 +32,7 @@ class Memory:
             epoch: tells what other processes changed.
             clock: time.
             changed: called when other processes changed something.
-            counted: called when it is time to write the counters down.
+            counted: called when something is counted for the first time since `take_counts`.
         """
         self.front = Front(limit)
         self.generation = 0
@@ -49,7 +47,6 @@ class Memory:
         self._waiting_bytes = 0
         self._used: set[str] = set()
         self._counts = dict.fromkeys(COUNTERS, 0)
-        self._counted_at = clock.monotonic()
 
     def get(self, key: str) -> Entry | None:
         """The entry, if it is here and fresh; a hit is counted."""
@@ -64,7 +61,7 @@ class Memory:
             if not entry.fresh(self._clock.time()):
                 self.front.drop(key)
                 return None
-            self._counts["hits"] += 1
+            self._count("hits")
             if slot is not None and now - slot.touched > TOUCH_S:
                 slot.touched = now
                 self._used.add(key)
@@ -81,7 +78,7 @@ class Memory:
         """
         now = self._clock.monotonic()
         with self._lock:
-            self._counts["misses" if entry is None else "hits"] += 1
+            self._count("misses" if entry is None else "hits")
             if entry is None:
                 return
             self._used.add(key)
@@ -97,7 +94,7 @@ class Memory:
             self.front.put(entry, now)
             if entry.key not in self.front:
                 self.generation += 1
-            self._counts["stored"] += 1
+            self._count("stored")
 
     def wait(self, entry: Entry) -> bool:
         """Hold `entry` until it is written; False when too much waits already."""
@@ -156,12 +153,15 @@ class Memory:
         """What was counted since it was last taken."""
         return dict(self._counts)
 
+    def _count(self, name: str) -> None:
+        first = not any(self._counts.values())
+        self._counts[name] += 1
+        if first:
+            self._counted()
+
     def _look(self, now: float) -> None:
         """Forget what other processes changed."""
         self._look_at = now + LOOK_S
-        if now - self._counted_at > COUNT_S:
-            self._counted_at = now
-            self._counted()
         changed = self._epoch.look()
         if not changed:
             return
