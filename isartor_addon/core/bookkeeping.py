@@ -12,7 +12,7 @@ from isartor_addon.core.prompt import Json
 _BOOKKEEPING = re.compile(
     r"(?:(?:session|request|trace|span|run|turn|conversation|thread|correlation|interaction|invocation|prompt|message|"
     r"client|agent|task|parent|idempotency|x)_?)?(?:session|request|trace|span|run|turn|conversation|thread|correlation|"
-    r"interaction|invocation|message|task|idempotency)_?(?:id|key|uuid)|nonce|"
+    r"interaction|invocation|message|task|idempotency)_?(?:id|key|uuid)|(?P<nonce>nonce)|"
     r"(?P<time>time_?stamp(?:_?ms)?|(?:created|sent)_?(?:at|time))",
     re.I,
 )
@@ -97,7 +97,8 @@ def is_bookkeeping(name: str, value: Json) -> bool:
     if found is None:
         return False
     if not isinstance(value, str):
-        return value > 1_000_000_000
+        # Seconds or a nonce; an id only where it is a clock of milliseconds: others may be a row of a table.
+        return value > (1_000_000_000 if found["time"] or found["nonce"] else 1_000_000_000_000)
     if found["time"]:
         return _TIME.fullmatch(value) is not None
     return _ID.fullmatch(value) is not None and machine_made(value)
