@@ -1,4 +1,7 @@
-"""Stop the proxy of this home directory, and wait until it is gone. Without one there is nothing to do."""
+"""Stop the proxy of this home directory, and wait until it is gone. Without one there is nothing to do.
+
+New connections are refused at once; requests in flight may finish, for `drain_s` seconds at most.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from isartor_addon.config.places import places
 from isartor_addon.store.running import read_running
 
 _TIMEOUT_S = 15.0
+"""Beyond the time that it takes to finish what is in flight."""
 _PAUSE_S = 0.05
 
 
@@ -29,11 +33,12 @@ def run(arguments: argparse.Namespace) -> int:
         print("isartor: no proxy is running", file=sys.stderr)
         return 0
     os.kill(running.pid, signal.SIGTERM)
-    until = time.monotonic() + _TIMEOUT_S
+    patience_s = running.drain_s + _TIMEOUT_S
+    until = time.monotonic() + patience_s
     while time.monotonic() < until:
         if read_running(state) is None:
             print(f"stopped (pid {running.pid})")
             return 0
         time.sleep(_PAUSE_S)
-    print(f"isartor: the proxy (pid {running.pid}) has not stopped after {_TIMEOUT_S:.0f} s", file=sys.stderr)
+    print(f"isartor: the proxy (pid {running.pid}) has not stopped after {patience_s:.0f} s", file=sys.stderr)
     return 1

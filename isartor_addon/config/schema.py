@@ -78,6 +78,8 @@ class Config:
     token: str = setting("", "What clients must show when the proxy listens on more than loopback.")
     cassette: str = setting("", "A file of recordings to use instead of the cache.")
     cassette_mode: str = setting("record", "What to do with the cassette.", choices=("record", "replay"))
+    workers: int = setting(0, "Processes of `isartor up` that share its port; 0: as many as there are cores.")
+    drain_s: int = setting(10, "How long `isartor stop` lets requests in flight finish.", unit="s")
     log_level: str = setting("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
     cache: Cache = field(default_factory=Cache)
     door: Door = field(default_factory=Door)

@@ -79,6 +79,10 @@ class Isartor:
         if ctx.options.connection_strategy != "lazy":
             logger.warning("connection_strategy=eager calls the provider even for answers from here: set it to lazy")
 
+    def owed(self) -> int:
+        """Answers that are on their way inside sockets."""
+        return self._sockets.owed()
+
     def done(self) -> None:
         """Finish what is being written."""
         self._relay.close()

@@ -24,8 +24,10 @@ from isartor_addon import __version__
 from isartor_addon.config.places import Places, places, private_directory
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import ConfigError
+from isartor_addon.proxy.drain import Drain
 from isartor_addon.proxy.hooks import Isartor
-from isartor_addon.store.running import Claim, Listener, Running, claim
+from isartor_addon.proxy.seat import Seat
+from isartor_addon.store.running import Listener, Running, claim
 from isartor_addon.trust.authority import covers, ensure_authority
 from isartor_addon.trust.bundle import combined_bundle
 from isartor_addon.wire.hosts import domains
@@ -62,7 +64,7 @@ class Launch:
 
 def serve(config: Config, launch: Launch, *, ready: Callable[[Running], None]) -> None:
     """
-    Run until a signal says stop.
+    Run alone until a signal says stop.
 
     Args:
         config: the settings.
@@ -79,14 +81,39 @@ def serve(config: Config, launch: Launch, *, ready: Callable[[Running], None]) -
     options = _options(config, launch, at)
     private_directory(at.home)
     with claim(at.state) as claimed:
-        authority = ensure_authority(at.ca, domains(config.hosts))
-        combined_bundle(at.ca)
-        if missing := covers(authority, domains(config.hosts)):
-            logger.warning(
-                "the CA was made before these hosts were added and cannot sign for them: %s; `isartor trust --renew`",
-                ", ".join(missing),
-            )
-        asyncio.run(_run(config, launch, options=options, claimed=claimed, ready=ready))
+
+        def tell(running: Running) -> None:
+            claimed.tell(running)
+            with contextlib.suppress(OSError):  # nobody reads what is printed
+                ready(running)
+
+        _make_authority(config, at)
+        asyncio.run(_run(config, launch, options=options, tell=tell, seat=None))
+
+
+def work(config: Config, launch: Launch, *, seat: Seat) -> None:
+    """
+    Run as one of several workers, until a signal says stop or the supervisor is gone.
+
+    Raises:
+        ConfigError, TrustError, SystemExit: as `serve` does, in the first worker.
+    """
+    at = places(config)
+    seat.wait()
+    options = _options(config, launch, at)
+    if seat.opens:
+        _make_authority(config, at)
+    asyncio.run(_run(config, launch, options=options, tell=seat.tell, seat=seat))
+
+
+def _make_authority(config: Config, at: Places) -> None:
+    authority = ensure_authority(at.ca, domains(config.hosts))
+    combined_bundle(at.ca)
+    if missing := covers(authority, domains(config.hosts)):
+        logger.warning(
+            "the CA was made before these hosts were added and cannot sign for them: %s; `isartor trust --renew`",
+            ", ".join(missing),
+        )
 
 
 def _options(config: Config, launch: Launch, at: Places) -> Options:
@@ -164,7 +191,7 @@ def is_loopback(host: str) -> bool:
 
 
 async def _run(
-    config: Config, launch: Launch, *, options: Options, claimed: Claim, ready: Callable[[Running], None]
+    config: Config, launch: Launch, *, options: Options, tell: Callable[[Running], None], seat: Seat | None
 ) -> None:
     _turn_down_logging(config.log_level)
     master: Master = WebMaster(options) if launch.web else DumpMaster(options)
@@ -175,13 +202,22 @@ async def _run(
     try:
         options.set(*launch.settings, defer=True)
         token = _guard(options, config.token)
-        _add_first(master, Isartor(config))
+        isartor = Isartor(config)
+        _add_first(master, isartor)
         options.update(scripts=[*options.scripts, *launch.scripts])
     except exceptions.OptionsError as error:
         raise ConfigError(f"{str(error).removesuffix('.')}.") from None
-    master.addons.add(_Announcer(master, claimed, ready, cassette=config.cassette, token=token))
-    _stop_on_signals(master)
+    closing = seat.leave if seat is not None else _nothing
+    drain = Drain(master, limit_s=config.drain_s, owed=isartor.owed, closing=closing)
+    master.addons.add(drain, _Announcer(master, tell, config=config, token=token))
+    _stop_on_signals(drain.stop)
+    if seat is not None:
+        seat.on_orphaned(drain.stop)
     await master.run()
+
+
+def _nothing() -> None:
+    """Nobody else needs to know."""
 
 
 def _turn_down_logging(level: str) -> None:
@@ -199,15 +235,15 @@ def _add_first(master: Master, addon: Isartor) -> None:
     chain.insert(chain.index(master.addons.get("scriptloader")), addon)
 
 
-def _stop_on_signals(master: Master) -> None:
+def _stop_on_signals(stop: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if (number := getattr(signal, name, None)) is None:
             continue
         try:
-            loop.add_signal_handler(number, master.shutdown)
+            loop.add_signal_handler(number, stop)
         except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: master.shutdown())
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
@@ -215,23 +251,17 @@ def _stop_on_signals(master: Master) -> None:
 class _Announcer:
     """Says that the proxy is up, once it is."""
 
-    def __init__(
-        self, master: Master, claimed: Claim, ready: Callable[[Running], None], *, cassette: str, token: str
-    ) -> None:
+    def __init__(self, master: Master, tell: Callable[[Running], None], *, config: Config, token: str) -> None:
         self._master = master
-        self._claimed = claimed
-        self._ready = ready
-        self._cassette = cassette
+        self._tell = tell
+        self._config = config
         self._token = token
 
     def running(self) -> None:
         """All listeners are open."""
         if unknown := sorted(self._master.options.deferred):
             logger.warning("mitmproxy knows no option %s", ", ".join(unknown))
-        running = self._describe()
-        self._claimed.tell(running)
-        with contextlib.suppress(OSError):  # nobody reads what is printed
-            self._ready(running)
+        self._tell(self._describe())
 
     def _describe(self) -> Running:
         server = self._master.addons.get("proxyserver")
@@ -251,9 +281,11 @@ class _Announcer:
             version=__version__,
             listeners=tuple(listeners),
             proxy=proxy,
-            cassette=self._cassette,
+            cassette=self._config.cassette,
             token=self._token,
             web=self._master.web_url if isinstance(self._master, WebMaster) else "",
+            workers=(os.getpid(),),
+            drain_s=self._config.drain_s,
         )
 
 

@@ -84,6 +84,10 @@ class Sockets:
         except Exception as error:
             logger.warning("%s; the message goes on", describe_fault(error))
 
+    def owed(self) -> int:
+        """How many responses are on their way."""
+        return sum(socket.owed for socket in self._open.values())
+
     def end(self, flow: http.HTTPFlow) -> None:
         """The socket is closed, or never opened."""
         socket = self._open.pop(flow.id, None)

@@ -21,6 +21,8 @@ from isartor_addon.store.lock import is_at, try_lock, unlock
 _PATIENCE_S = 1.0
 """How long a new proxy waits for somebody who is only looking whether the file is held."""
 _PAUSE_S = 0.02
+_ROOM = 4096
+"""What is written is as long as this or a multiple, so that new content covers the old in one go for who is reading."""
 
 
 class AlreadyRunning(IsartorError):
@@ -54,11 +56,16 @@ class Running:
     """What clients must show; empty: nothing."""
     web: str = ""
     """mitmweb's address with its token; empty without mitmweb."""
+    workers: tuple[int, ...] = ()
+    """Numbers of the processes that serve; `pid` alone where it has no workers."""
+    drain_s: float = 0.0
+    """How long it may take to finish what is in flight when it is to stop."""
 
     @classmethod
     def of(cls, document: Any) -> Self:
         """Read what `asdict` gave. Raises KeyError or TypeError if it is something else."""
-        return cls(**{**document, "listeners": tuple(Listener(**each) for each in document["listeners"])})
+        listeners = tuple(Listener(**each) for each in document["listeners"])
+        return cls(**{**document, "listeners": listeners, "workers": tuple(document["workers"])})
 
 
 class Claim:
@@ -68,11 +75,10 @@ class Claim:
         self._fd = fd
 
     def tell(self, running: Running) -> None:
-        """Write down that the proxy is up."""
+        """Write down that the proxy is up, or what has changed since."""
         content = json.dumps(asdict(running)).encode()
-        os.ftruncate(self._fd, 0)
         os.lseek(self._fd, 0, os.SEEK_SET)
-        os.write(self._fd, content)
+        os.write(self._fd, content.ljust(-(-len(content) // _ROOM) * _ROOM))
 
 
 @contextlib.contextmanager

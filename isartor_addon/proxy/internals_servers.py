@@ -1,0 +1,74 @@
+"""Names of mitmproxy's servers that its addon interface does not promise; `internals.py` has those of its layers."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.master import Master
+from mitmproxy.proxy import mode_servers
+
+type Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+"""Serves one connection until it ends."""
+type Open = Callable[[], Awaitable[list[Any]]]
+"""Opens a mode's servers as mitmproxy does."""
+type Listen = Callable[[str, Open, Serve], Awaitable[list[Any]]]
+"""
+Gives a mode's servers: objects with `sockets` and `close()`, as `asyncio.Server`. Called with the mode's specification.
+"""
+
+
+def listen_by(listen: Listen) -> None:
+    """Have `listen` open the servers of modes that listen on TCP, for as long as this process lives."""
+    original = mode_servers.AsyncioServerInstance.listen
+    opening: set[int] = set()
+
+    async def replaced(instance: Any, host: str, port: int) -> list[Any]:
+        if id(instance) in opening:  # for port 0 it calls itself with another
+            return await original(instance, host, port)
+
+        async def open_() -> list[Any]:
+            opening.add(id(instance))
+            try:
+                return await original(instance, host, port)
+            finally:
+                opening.discard(id(instance))
+
+        return await listen(instance.mode.full_spec, open_, instance.handle_stream)
+
+    mode_servers.AsyncioServerInstance.listen = replaced  # type: ignore[method-assign, assignment]
+
+
+def rehearse_servers() -> str:
+    """Why `listen_by` does not work with this mitmproxy, empty if it does."""
+    try:
+        server = mode_servers.AsyncioServerInstance
+        asked = tuple(inspect.signature(server.listen).parameters)
+        served = tuple(inspect.signature(server.handle_stream).parameters)
+    except (AttributeError, TypeError, ValueError) as error:
+        return f"{type(error).__name__}: {error}"
+    if asked != ("self", "host", "port") or served[:3] != ("self", "reader", "writer"):
+        return "it listens otherwise"
+    coroutines = inspect.iscoroutinefunction(server.listen) and inspect.iscoroutinefunction(server.handle_stream)
+    return "" if coroutines else "it listens otherwise"
+
+
+def unsent(master: Master) -> int:
+    """Bytes that clients have not taken yet; 0 where that cannot be found out."""
+    server = master.addons.get("proxyserver")
+    if not isinstance(server, Proxyserver):
+        return 0
+    try:
+        return sum(_waiting(connection) for connection in tuple(server.connections.values()))
+    except (AttributeError, KeyError):
+        return 0
+
+
+def _waiting(connection: Any) -> int:
+    entry = connection.transports.get(connection.client)
+    if entry is None or not isinstance(entry.writer, asyncio.StreamWriter):
+        return 0
+    return int(entry.writer.transport.get_write_buffer_size())

@@ -1,0 +1,1 @@
+"""Several processes as one proxy. Nothing here imports mitmproxy: the supervisor is small and stays."""
