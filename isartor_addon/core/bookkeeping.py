@@ -19,20 +19,19 @@ _BOOKKEEPING = re.compile(
 _ENDINGS = frozenset({"id", "ey", "ce", "mp", "ms", "at", "me"})
 """The last two letters of all names that `_BOOKKEEPING` knows: a quick test."""
 _HELD = re.compile(r"conversation|thread|parent_?(?:message|turn|interaction)", re.I)
-_ID = re.compile(r"[A-Za-z0-9_.:+\-]{12,128}")
+_ID = re.compile(r"(?=[^0-9]*[0-9])[A-Za-z0-9_.:+\-]{12,128}")
+_WORD = re.compile(r"[A-Za-z0-9]{8,}")
 _MADE = re.compile(
-    r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
-    # A word of hexadecimal digits, some of them letters; one of both cases and digits; one that goes to and fro.
-    r"|(?<![A-Za-z0-9])(?:"
-    r"(?=[a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{8,}"
-    r"|(?=[A-Za-z]*[0-9])(?=[A-Z0-9]*[a-z])(?=[a-z0-9]*[A-Z])[A-Za-z0-9]{16,}"
-    r"|(?=[A-Za-z0-9]{8})(?:[A-Za-z]+[0-9]+){2}[A-Za-z][A-Za-z0-9]*"
-    r"|(?=[A-Za-z0-9]{8})(?:[0-9]+[A-Za-z]+){2}[0-9][A-Za-z0-9]*"
-    # A clock: milliseconds since 1970 or finer, or a time of day to the second.
-    r"|[0-9]{13,19}|[0-9]{8}[T_-]?[0-9]{6}Z?"
-    r")(?![A-Za-z0-9])"
-    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}[T_-][0-9]{2}[:-][0-9]{2}[:-][0-9]{2}"
+    # Hexadecimal digits, some of them letters; both cases and digits; to and fro between letters and digits.
+    r"(?=[a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]+|"
+    r"(?=[A-F]*[0-9])(?=[0-9]*[A-F])[0-9A-F]+|"
+    r"(?=[A-Za-z]*[0-9])(?=[A-Z0-9]*[a-z])(?=[a-z0-9]*[A-Z])[A-Za-z0-9]{16,}|"
+    r"(?:[A-Za-z]+[0-9]+){2}[A-Za-z][A-Za-z0-9]*|"
+    r"(?:[0-9]+[A-Za-z]+){2}[0-9][A-Za-z0-9]*|"
+    # A clock: milliseconds since 1970 or finer, or a date and a time of day.
+    r"[0-9]{13,19}|[0-9]{8}T?[0-9]{6}Z?"
 )
+_CLOCK = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T_-][0-9]{2}[:-][0-9]{2}[:-][0-9]{2}|[0-9]{8}[_-][0-9]{6}(?![0-9])")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}[0-9:.,+\-Z]{0,20}|[0-9]{10,19}(?:\.[0-9]{1,9})?")
 _CLAUDE_USER = re.compile(r"user_[0-9a-f]{32,64}_account_([0-9a-f-]*)_session_[0-9a-f-]{36}")
 
@@ -46,7 +45,7 @@ def machine_made(value: str) -> bool:
     Args:
         value: at most some hundred characters.
     """
-    return _MADE.search(value) is not None
+    return any(map(_MADE.fullmatch, _WORD.findall(value))) or _CLOCK.search(value) is not None
 
 
 def inside(value: Json, names: frozenset[str]) -> Json:

@@ -101,7 +101,10 @@ def test_a_conversation_at_the_provider_counts_even_if_the_run_is_named_by_it() 
     ("value", "expected"),
     [
         (ONE, True),
+        (ONE.upper(), True),
         (ONE.replace("-", ""), True),
+        ("run-20261123_033439", True),
+        ("20261123033439", True),
         ("01KAQZ9V3T5YH8X2M4N6P7R8S9", True),
         ("ses_df9bb0e28ffesqrgMC0K05ggTG", True),
         ("V1StGXR8_Z5jdHi6B-myT", True),
