@@ -11,7 +11,15 @@ import time
 from typing import Any
 
 from isartor_addon.assemble import open_shelf
-from isartor_addon.cli.settings import add_settings, config_of, duration, print_fields, print_json, seconds
+from isartor_addon.cli.settings import (
+    add_settings,
+    config_of,
+    duration,
+    print_fields,
+    print_json,
+    seconds,
+    shelf_fields,
+)
 from isartor_addon.core.recording import Entry
 from isartor_addon.layers.ports import Shelf
 
@@ -57,7 +65,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _stats(arguments: argparse.Namespace, shelf: Shelf) -> int:
     stats = dict(shelf.stats())
-    (print_json if arguments.json else print_fields)(stats)
+    if arguments.json:
+        print_json(stats)
+    else:
+        print_fields(shelf_fields(stats))
     return 0
 
 

@@ -6,6 +6,9 @@ import argparse
 import json
 import os
 import re
+import shlex
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from isartor_addon.config.load import Source, build, gather
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import ConfigError
 
+MIB = 1 << 20
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -81,6 +85,27 @@ def duration(total: float) -> str:
     if hours < 1:
         return f"{minutes} min"
     return f"{hours} h {minutes % 60} min" if days < 1 else f"{days} d {hours % 24} h"
+
+
+def shelf_fields(stats: Mapping[str, Any]) -> dict[str, object]:
+    """What a store says of itself, for people. What it has in memory says nothing in a command's own process."""
+    size = f"{stats['bytes'] / MIB:.1f} MiB"
+    return {
+        "answers": f"{stats['entries']} ({stats['pinned']} pinned)",
+        "size": f"{size} of {stats['limit'] / MIB:.0f} MiB" if stats["limit"] else size,
+        "hits": stats["hits"],
+        "misses": stats["misses"],
+        "learned": stats["stored"],
+        "state": ": ".join(filter(None, (stats["state"], stats["reason"]))),
+    }
+
+
+def program() -> str:
+    """How this command is called from the user's shell: by its name if that finds it, else by its path."""
+    called = Path(sys.argv[0])
+    if called.name != "isartor" or shutil.which("isartor") == str(called.absolute()):
+        return "isartor"
+    return shlex.quote(str(called.absolute()))
 
 
 def print_json(document: object) -> None:

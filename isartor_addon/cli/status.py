@@ -10,7 +10,7 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from isartor_addon.cli.settings import add_settings, config_of, duration, print_fields, print_json
+from isartor_addon.cli.settings import add_settings, config_of, duration, print_fields, print_json, shelf_fields
 from isartor_addon.config.places import Places, places
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import TrustError
@@ -63,7 +63,8 @@ def _fields(config: Config, at: Places, running: Running) -> dict[str, object]:
     fields["ca"] = _fingerprint(at) or "none"
     if running.cassette:
         return fields | {"cassette": running.cassette}
-    return fields | {f"cache {name}": value for name, value in _cache(config, at).items()}
+    cache = _cache(config, at)
+    return fields | ({f"cache {name}": value for name, value in shelf_fields(cache).items()} if cache else {})
 
 
 def _fingerprint(at: Places) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from isartor_addon.cli.exports import without_exports
-from isartor_addon.cli.settings import add_settings, source_of
+from isartor_addon.cli.settings import add_settings, program, source_of
 from isartor_addon.config.load import build
 from isartor_addon.config.places import Places, places, private_directory
 from isartor_addon.core.errors import ConfigError, IsartorError
@@ -129,8 +129,8 @@ def _describe(running: Running) -> str:
         lines.append(f"  mitmweb:         {running.web}")
     if running.proxy:
         lines += [
-            '  tools of a shell: eval "$(isartor env)"',
-            '  one tool:         isartor run -- claude -p "hello"',
+            f'  tools of a shell: eval "$({isartor} env)"',
+            f'  one tool:         {isartor} run -- claude -p "hello"',
             f"  base URL:         http://{running.proxy}/v1  (/anthropic, /gemini, /ollama)",
         ]
     return "\n".join(lines)
@@ -201,3 +201,4 @@ def _tail(log: Path, begin: int) -> str:
         file.seek(begin)
         lines = file.read().decode(errors="replace").strip().splitlines()
     return "\n".join(f"  {line}" for line in lines[-_SHOWN_LINES:]) or f"  (nothing in {log})"
+        isartor = program()

@@ -49,6 +49,8 @@ def test_list_and_stats_count(home: Path, capsys: pytest.CaptureFixture[str]) ->
     assert [each.key for each in ENTRIES] == [each["key"] for each in said(capsys, "cache", "list")]
     assert [ENTRIES[0].key] == [each["key"] for each in said(capsys, "cache", "list", "--limit", "1")]
     assert 2 == said(capsys, "cache", "stats")["entries"]
+    assert 0 == main(["cache", "stats"])
+    assert {"answers  2 (0 pinned)", "state    on"} <= set(capsys.readouterr().out.splitlines())
     assert 0 == main(["cache", "list"])
     assert [each.key[:16] for each in ENTRIES] == [line[:16] for line in capsys.readouterr().out.splitlines()]
 
