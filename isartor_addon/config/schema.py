@@ -59,6 +59,19 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True)
+class Lane:
+    """The fast lane: answers from memory below mitmproxy's HTTP layer."""
+
+    enabled: bool = setting(True, "Answer repeats over HTTP/1.1 before mitmproxy makes a flow of them.")
+    flows: str = setting(
+        "when_watched",
+        "Whether mitmproxy is shown a flow of each such answer afterwards: while somebody looks (mitmweb, the console, "
+        "printed or saved flows), or `always`, or `never`.",
+        choices=("always", "when_watched", "never"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything that can be set."""
 
@@ -83,3 +96,4 @@ class Config:
     log_level: str = setting("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
     cache: Cache = field(default_factory=Cache)
     door: Door = field(default_factory=Door)
+    lane: Lane = field(default_factory=Lane)

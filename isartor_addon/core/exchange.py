@@ -81,6 +81,23 @@ class Exchange:
         """The client's session, empty where it declares none."""
         return self.identity.session
 
+    def again(self, *, id: str, started: float) -> Exchange:
+        """The same request another time, with a trail of its own."""
+        return Exchange(
+            id=id,
+            request=self.request,
+            route=self.route,
+            body=self.body,
+            mode=self.mode,
+            client=self.client,
+            caller=self.caller,
+            identity=self.identity,
+            control=self.control,
+            model=self.model,
+            started=started,
+            raw=self.raw,
+        )
+
     def note(self, layer: str, outcome: str, note: str = "") -> None:
         """Add a step to the trail."""
         self.trail.append(Step(layer, outcome, 0.0, note))

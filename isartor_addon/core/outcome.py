@@ -20,6 +20,11 @@ class Answer:
     age_s: int = 0
     """How long ago the provider gave it."""
 
+    @property
+    def body(self) -> bytes:
+        """In one piece."""
+        return self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks)
+
 
 @dataclass(frozen=True, slots=True)
 class Stream:

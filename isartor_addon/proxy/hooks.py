@@ -19,6 +19,7 @@ from isartor_addon.pipeline import describe_fault
 from isartor_addon.proxy import convert, models, options, views
 from isartor_addon.proxy.commands import Commands
 from isartor_addon.proxy.door import Door
+from isartor_addon.proxy.lane import Lane, lay
 from isartor_addon.proxy.ours import content_length, is_ip, is_ours, routes_of, sender_of
 from isartor_addon.proxy.passing import Passing
 from isartor_addon.proxy.relay import Relay
@@ -53,6 +54,7 @@ class Isartor:
         self._requests = Requests(lambda: self.house, tasks=self._tasks, relay=self._relay, passing=self._passing)
         self._replies = Replies(lambda: self.house, tasks=self._tasks)
         self._sockets = Sockets(lambda: self.house, self._tasks)
+        self._lane: Lane | None = None
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -78,6 +80,7 @@ class Isartor:
         """Warn of options that spoil what we are for."""
         if ctx.options.connection_strategy != "lazy":
             logger.warning("connection_strategy=eager calls the provider even for answers from here: set it to lazy")
+        self._lane = lay(self, lambda: self.house, requests=self._requests, tasks=self._tasks)
 
     def owed(self) -> int:
         """Answers that are on their way inside sockets."""
@@ -85,6 +88,9 @@ class Isartor:
 
     def done(self) -> None:
         """Finish what is being written."""
+        if self._lane is not None:
+            ctx.master.addons.remove(self._lane)
+            self._lane = None
         self._relay.close()
         self._tasks.cancel()
         if self._open:

@@ -37,6 +37,8 @@ class Requests:
         self._passing = passing
         self._waiting: dict[str, set[asyncio.Task[Outcome | None]]] = {}
         """What is being asked on behalf of a client connection, by its id; only for connections that ever waited."""
+        self._read_before: dict[str, tuple[Request, Exchange]] = {}
+        """What the lane has read, by client connection; see `foresee`."""
 
     def enter_door(self, flow: http.HTTPFlow) -> None:
         """Give a request to the proxy's own port its provider's address, or answer it here."""
@@ -59,7 +61,7 @@ class Requests:
         """Read the request, ask the layers, and do as the first of them says."""
         house = self._house()
         try:
-            exchange = self._read(flow, request, routes)
+            exchange = self._foreseen(flow, request) or self.read(flow, request, routes)
         except BadControl as error:
             _refuse(flow, routes[0], error)
             return
@@ -78,11 +80,29 @@ class Requests:
 
     def left(self, client: connection.Client) -> None:
         """Give up what is being asked on behalf of a client that has left."""
+        self._read_before.pop(client.id, None)
         for asking in self._waiting.pop(client.id, ()):
             asking.cancel()
 
-    def _read(self, flow: http.HTTPFlow, request: Request, routes: tuple[Route, ...]) -> Exchange:
-        """Decode and read the request."""
+    def foresee(self, request: Request, exchange: Exchange, client: connection.Client) -> None:
+        """Take what the lane has read of a request that it then hands over, so that it is not read twice."""
+        self._read_before[client.id] = request, exchange
+
+    def _foreseen(self, flow: http.HTTPFlow, request: Request) -> Exchange | None:
+        before, exchange = self._read_before.pop(flow.client_conn.id, (None, None))
+        if exchange is None or before != request or exchange.raw != flow.request.raw_content:
+            return None
+        exchange.id = flow.id
+        return exchange
+
+    def read(self, flow: http.HTTPFlow, request: Request, routes: tuple[Route, ...]) -> Exchange:
+        """
+        Decode and read the request.
+
+        Raises:
+            BadControl: a control header holds none of its values.
+            ClientMistake, Undecodable, BodyTooLarge: it cannot be read.
+        """
         house = self._house()
         raw = flow.request.raw_content or b""
         limit = house.config.body_limit_mb * MIB
@@ -113,10 +133,7 @@ class Requests:
         house = self._house()
         match outcome:
             case Answer():
-                told = convert.said(exchange, layer=outcome.layer, deflected=True, age_s=outcome.age_s)
-                body = outcome.chunks[0] if len(outcome.chunks) == 1 else b"".join(outcome.chunks)
-                flow.response = convert.make_response(outcome.status, body, outcome.headers, told)
-                show(flow, exchange, "hit", f"{outcome.layer} hit, {outcome.age_s} s old")
+                put_answer(flow, exchange, outcome)
                 house.journal.record(exchange, layer=outcome.layer, status=outcome.status)
             case Stream():
                 asked = flow.request
@@ -147,6 +164,13 @@ class Requests:
             _refuse(flow, route, NotRecorded(f"isartor: {error} (the cassette is being replayed)"))
             return
         convert.strip_control(flow.request, tenant_header=self._house().config.tenant_header)
+
+
+def put_answer(flow: http.HTTPFlow, exchange: Exchange, answer: Answer) -> None:
+    """Give `flow` the answer, and show where it comes from."""
+    told = convert.said(exchange, layer=answer.layer, deflected=True, age_s=answer.age_s)
+    flow.response = convert.make_response(answer.status, answer.body, answer.headers, told)
+    show(flow, exchange, "hit", f"{answer.layer} hit, {answer.age_s} s old")
 
 
 def _refuse(flow: http.HTTPFlow, route: Route, error: ClientMistake, told: dict[str, str] | None = None) -> None:
