@@ -22,6 +22,7 @@ from isartor_addon.observe.log import set_up
 from isartor_addon.pipeline import Pipeline
 from isartor_addon.store.answers import AnswerStore
 from isartor_addon.store.cassette import Cassette
+from isartor_addon.store.leases import FileLeases
 from isartor_addon.store.secret import load_secret
 from isartor_addon.wire.hosts import HostTable
 
@@ -50,6 +51,7 @@ class House:
     pipeline: Pipeline
     store: Store
     journal: Journal
+    leases: FileLeases | None
 
     @property
     def replaying(self) -> bool:
@@ -60,6 +62,8 @@ class House:
         """Finish what is being written."""
         self.journal.close()
         self.store.close()
+        if self.leases is not None:
+            self.leases.close()
 
 
 def build(config: Config) -> House:
@@ -72,14 +76,16 @@ def build(config: Config) -> House:
     set_up(config.log_level)
     clock = SystemClock()
     store = open_store(config, clock)
+    leases = None if isinstance(store, Cassette) else FileLeases(places(config).cache / "leases")
     return House(
         config=config,
         clock=clock,
         hosts=HostTable(config.hosts),
         intake=Intake(config, _secret(config)),
-        pipeline=Pipeline(_layers(config, store, clock), clock),
+        pipeline=Pipeline(_layers(config, store, clock, leases), clock),
         store=store,
         journal=open_journal(config),
+        leases=leases,
     )
 
 
@@ -92,7 +98,7 @@ def _secret(config: Config) -> bytes:
         return secrets.token_bytes(32)
 
 
-def _layers(config: Config, store: Store, clock: Clock) -> list[Layer]:
+def _layers(config: Config, store: Store, clock: Clock, leases: FileLeases | None) -> list[Layer]:
     cache = config.cache
     if not cache.enabled and not config.cassette:
         return []
@@ -104,6 +110,7 @@ def _layers(config: Config, store: Store, clock: Clock) -> list[Layer]:
             again=cache.again,
             single_flight=cache.single_flight,
             replay_only=bool(config.cassette) and config.cassette_mode == "replay",
+            leases=leases,
         )
     ]
 

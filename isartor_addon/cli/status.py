@@ -56,6 +56,8 @@ def _fields(config: Config, at: Places, running: Running) -> dict[str, object]:
     fields: dict[str, object] = {
         "running": f"pid {running.pid}, version {running.version}, up for {duration(time.time() - running.started)}",
     }
+    if len(running.workers) > 1:
+        fields["workers"] = f"{len(running.workers)} (pids {', '.join(map(str, running.workers))})"
     for listener in running.listeners:
         fields[listener.mode] = f"{listener.host}:{listener.port}"
     if running.web:

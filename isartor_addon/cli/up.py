@@ -8,6 +8,8 @@ nothing else.
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
 import http.client
 import os
 import subprocess
@@ -15,13 +17,19 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from isartor_addon.cli.exports import without_exports
 from isartor_addon.cli.settings import add_settings, program, source_of
 from isartor_addon.config.load import build
 from isartor_addon.config.places import Places, places, private_directory
 from isartor_addon.core.errors import ConfigError, IsartorError
-from isartor_addon.store.running import AlreadyRunning, Running, read_running
+from isartor_addon.store.running import AlreadyRunning, Running, claim, read_running
+from isartor_addon.workers.alone import cores, why_alone
+
+if TYPE_CHECKING:
+    from isartor_addon.config.schema import Config
+    from isartor_addon.proxy.launch import Launch
 
 START_TIMEOUT_S = 60.0
 _PAUSE_S = 0.05
@@ -47,6 +55,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="how clients reach the proxy, as mitmproxy spells it: regular (default), reverse:URL, upstream:URL, "
         "socks5, local:NAME, wireguard, transparent; SPEC@PORT for another port; may be repeated",
     )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that share the port (default: as many as cores; 1 with --web, --cassette or another script, in "
+        "modes local, wireguard, tun and dns, with options that keep flows in one process, and on Windows)",
+    )
+    parser.add_argument("--drain", type=int, metavar="SECONDS", help="how long `isartor stop` lets requests finish")
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--web", action="store_true", help="with mitmweb, to look at requests in a browser")
     parser.add_argument("--web-port", type=_port, metavar="PORT", help="mitmweb's port (default: 8081)")
     parser.add_argument("--cassette", metavar="FILE", help="use the recordings in FILE instead of the cache")
@@ -80,20 +97,95 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.cassette_mode and not arguments.cassette:
         raise ConfigError(f"--{arguments.cassette_mode} needs --cassette FILE.")
     cassette = str(Path(arguments.cassette).absolute()) if arguments.cassette else None
-    flags = {"cassette": cassette, "cassette_mode": arguments.cassette_mode, "token": arguments.token}
+    flags = {
+        "cassette": cassette,
+        "cassette_mode": arguments.cassette_mode,
+        "token": arguments.token,
+        "workers": arguments.workers,
+        "drain_s": arguments.drain,
+    }
     ours = [setting for setting in arguments.set if setting.startswith("isartor_")]
     config = build(source_of(arguments, flags=flags, settings=ours))
     at = places(config)
     if arguments.detach:
         print(_describe(start_detached(at, [word for word in arguments.words if word != "--detach"])))
         return 0
+    if arguments.worker:
+        return _work(arguments, config)
+    workers = _workers(arguments, config)
+    if hint := _upstream_hint(arguments.mode or (), os.environ):
+        print(hint, file=sys.stderr)
+    return _supervise(arguments, config, workers) if workers > 1 else _serve(arguments, config)
 
-    from isartor_addon.proxy.launch import DEFAULT_HOST, Launch, serve
+
+def _serve(arguments: argparse.Namespace, config: Config) -> int:
+    """Be the proxy."""
+    from isartor_addon.proxy.launch import serve
+
+    serve(config, _launch(arguments), ready=lambda running: print(_describe(running), flush=True))
+    return 0
+
+
+def _work(arguments: argparse.Namespace, config: Config) -> int:
+    """Be one worker of it."""
+    from isartor_addon.proxy.launch import work
+    from isartor_addon.proxy.seat import Seat
+
+    work(config, _launch(arguments), seat=Seat(arguments.worker))
+    return 0
+
+
+def _supervise(arguments: argparse.Namespace, config: Config, workers: int) -> int:
+    """Run workers."""
+    from isartor_addon.workers.supervisor import Supervisor, command_of
+
+    at = places(config)
+    private_directory(at.home)
+    with claim(at.state) as claimed:
+        told: list[Running] = []
+
+        def tell(running: Running) -> None:
+            claimed.tell(running)
+            if not told:
+                with contextlib.suppress(OSError):  # nobody reads what is printed
+                    print(_describe(running), flush=True)
+            told.append(running)
+
+        def say(sentence: str) -> None:
+            with contextlib.suppress(OSError):
+                print(f"isartor: {sentence}", file=sys.stderr, flush=True)
+
+        async def run() -> int:
+            command = command_of(arguments.words)
+            return await Supervisor(command, workers, drain_s=config.drain_s, tell=tell, say=say).run()
+
+        return asyncio.run(run())
+
+
+def _workers(arguments: argparse.Namespace, config: Config) -> int:
+    """
+    How many processes are to share the port.
+
+    Raises:
+        ConfigError: it cannot be as many as asked for.
+    """
+    if config.workers < 0:
+        raise ConfigError("workers must be at least 1, or 0 for as many as there are cores.")
+    reason = why_alone(
+        modes=arguments.mode or (), options=arguments.set, web=arguments.web, cassette=bool(config.cassette)
+    )
+    if config.workers > 1 and reason:
+        raise ConfigError(f"{config.workers} workers are too many: {reason}.")
+    return config.workers or (1 if reason or arguments.script else cores())
+
+
+def _launch(arguments: argparse.Namespace) -> Launch:
+    from isartor_addon.proxy.launch import DEFAULT_HOST, Launch
 
     others = [setting for setting in arguments.set if not setting.startswith("isartor_")]
     if arguments.web_port is not None:
         others.append(f"web_port={arguments.web_port}")
-    launch = Launch(
+    return Launch(
         host=DEFAULT_HOST if arguments.host is None else arguments.host,
         port=arguments.port,
         modes=tuple(arguments.mode or ("regular",)),
@@ -101,10 +193,6 @@ def run(arguments: argparse.Namespace) -> int:
         scripts=tuple(arguments.script),
         web=arguments.web,
     )
-    if hint := _upstream_hint(launch.modes, os.environ):
-        print(hint, file=sys.stderr)
-    serve(config, launch, ready=lambda running: print(_describe(running), flush=True))
-    return 0
 
 
 def _upstream_hint(modes: Sequence[str], environ: Mapping[str, str]) -> str:
@@ -124,10 +212,12 @@ def _without_user(url: str) -> str:
 
 def _describe(running: Running) -> str:
     where = ", ".join(f"{each.mode} on {each.host}:{each.port}" for each in running.listeners)
-    lines = [f"isartor {running.version} is up (pid {running.pid}): {where or 'no listener'}"]
+    workers = f", {len(running.workers)} workers" if len(running.workers) > 1 else ""
+    lines = [f"isartor {running.version} is up (pid {running.pid}{workers}): {where or 'no listener'}"]
     if running.web:
         lines.append(f"  mitmweb:         {running.web}")
     if running.proxy:
+        isartor = program()
         lines += [
             f'  tools of a shell: eval "$({isartor} env)"',
             f'  one tool:         {isartor} run -- claude -p "hello"',
@@ -201,4 +291,3 @@ def _tail(log: Path, begin: int) -> str:
         file.seek(begin)
         lines = file.read().decode(errors="replace").strip().splitlines()
     return "\n".join(f"  {line}" for line in lines[-_SHOWN_LINES:]) or f"  (nothing in {log})"
-        isartor = program()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from isartor_addon.core.recording import Entry
@@ -33,14 +33,32 @@ class Answers(Protocol):
     async def get(self, key: str) -> Entry | None:
         """The entry, if it is stored and fresh."""
 
-    def put(self, entry: Entry) -> None:
-        """Keep `entry` in memory at once and on disk soon, in place of any other under its key."""
+    def put(self, entry: Entry, then: Callable[[], None] | None = None) -> None:
+        """Keep `entry` in memory at once and on disk soon, in place of any other under its key.
+
+        `then` is called, by whatever thread, when other processes can find it or it has been given up.
+        """
 
     async def flush(self) -> None:
         """Wait until everything put is on disk or has been given up."""
 
     def close(self) -> None:
         """Finish what is being written and let go of files and threads."""
+
+
+class Leases(Protocol):
+    """The right to ask the provider, one for a key among all processes of one store. It never raises for its own
+    faults: where there are no leases to be had, everybody gets one. It ends with the process that has it.
+    """
+
+    def take(self, key: str) -> bool:
+        """Get it, if no other process has it. Some microseconds."""
+
+    async def wait(self, key: str, timeout_s: float) -> bool:
+        """The same, waiting for another process to let go; False when the time is over."""
+
+    def drop(self, key: str) -> None:
+        """Let go of it; from any thread."""
 
 
 class Shelf(Protocol):

@@ -86,13 +86,20 @@ class AnswerStore:
         self._memory.found(key, entry, generation)
         return entry
 
-    def put(self, entry: Entry) -> None:
-        """Keep `entry` in memory at once and on disk soon."""
+    def put(self, entry: Entry, then: Callable[[], None] | None = None) -> None:
+        """Keep `entry` in memory at once and on disk soon; `then` is called when that is done or given up."""
+
+        def done() -> None:
+            self._memory.written(entry)
+            if then is not None:
+                then()
+
         self._memory.put(entry)
         if not self._usable() or not self._memory.wait(entry):
-            return
-        if self._write.soon(lambda rooms: self._store(rooms, entry), lambda: self._memory.written(entry)) is None:
-            self._memory.written(entry)
+            if then is not None:
+                then()
+        elif self._write.soon(lambda rooms: self._store(rooms, entry), done) is None:
+            done()
 
     async def flush(self) -> None:
         """Wait until everything put is on disk or has been given up."""

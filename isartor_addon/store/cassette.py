@@ -69,8 +69,10 @@ class Cassette:
             self._counts["misses"] += 1
         return entry
 
-    def put(self, entry: Entry) -> None:
-        """Record, in place of an earlier one; nothing in mode `replay`."""
+    def put(self, entry: Entry, then: Callable[[], None] | None = None) -> None:
+        """Record, in place of an earlier one; nothing in mode `replay`. No other process sees it: `then` is now."""
+        if then is not None:
+            then()
         if self._mode == "replay":
             return
         mine = as_nobodys(entry)

@@ -27,6 +27,8 @@ class Flight:
         self.headers: tuple[tuple[str, str], ...] = ()
         self.chunks: list[bytes] = []
         self.followers = 0
+        self.leased = False
+        """Whether other processes wait for it too."""
         self._changed = asyncio.Event()
 
     def began(self, headers: tuple[tuple[str, str], ...]) -> None:

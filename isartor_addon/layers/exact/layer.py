@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Literal
 
 from isartor_addon.core.errors import BadReply, NotRecorded, Untranslatable
@@ -16,10 +17,15 @@ from isartor_addon.layers.base import Layer
 from isartor_addon.layers.exact.again import Again
 from isartor_addon.layers.exact.deliver import deliver
 from isartor_addon.layers.exact.flight import Flight
-from isartor_addon.layers.ports import Answers, Clock
+from isartor_addon.layers.ports import Answers, Clock, Leases
 
 LONGEST_FLIGHT_S = 1800.0
 """A call that has been under way for longer is no longer waited for."""
+GRACE_S = 0.025
+"""How long a request for a stream waits for another process that asks the same: until an answer that has just ended is
+written down. Another process's stream cannot be read along, and waiting for its end would cost the first byte: nobody's
+first byte is to be later than without us.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,9 @@ class ExactLayer(Layer):
         again: str,
         single_flight: bool,
         replay_only: bool,
+        leases: Leases | None = None,
     ) -> None:
+        self._leases = leases
         self._answers = answers
         self._clock = clock
         self._lifetimes = lifetimes
@@ -93,8 +101,7 @@ class ExactLayer(Layer):
                 return refusal
             flight = self._flights.get(exchange.identity.key) if self._single_flight else None
             if flight is None or self._clock.monotonic() - flight.started > LONGEST_FLIGHT_S:
-                self._lead(exchange)
-                return None
+                return await self._lead(exchange)
             if exchange.mode == "ws":  # while one message waits, the whole socket would
                 exchange.note(self.tag, "miss")
                 return None
@@ -119,20 +126,24 @@ class ExactLayer(Layer):
             self._land(exchange, "lost")
             return
         now, identity = self._clock.time(), exchange.identity
-        self._answers.put(
-            Entry(
-                key=identity.key,
-                content=identity.content,
-                caller=exchange.caller,
-                recording=recording,
-                host=exchange.request.host,
-                model=exchange.model,
-                client=exchange.client.name,
-                created=now,
-                expires=now + self._lifetimes.of(exchange),
-                fingerprint=exchange.fingerprint,
-            )
+        entry = Entry(
+            key=identity.key,
+            content=identity.content,
+            caller=exchange.caller,
+            recording=recording,
+            host=exchange.request.host,
+            model=exchange.model,
+            client=exchange.client.name,
+            created=now,
+            expires=now + self._lifetimes.of(exchange),
+            fingerprint=exchange.fingerprint,
         )
+        flight = self._own_flight(exchange)
+        if self._leases is not None and flight is not None and flight.leased:
+            flight.leased = False  # other processes find the answer on disk only: they wait until it is there
+            self._answers.put(entry, partial(self._leases.drop, identity.key))
+        else:
+            self._answers.put(entry)
         exchange.note(self.tag, "stored")
         self._land(exchange, "landed")
 
@@ -191,10 +202,28 @@ class ExactLayer(Layer):
         kept = tuple(header for header in recorded if header[0] != "content-type")
         return (("content-type", exchange.route.wire.content_type(exchange.mode)), *kept)
 
-    def _lead(self, exchange: Exchange) -> None:
-        exchange.note(self.tag, "miss")
+    async def _lead(self, exchange: Exchange) -> Answer | None:
+        """Go first; the answer, if another process that asked the same was quicker."""
         if self._single_flight:
-            self._flights[exchange.identity.key] = Flight(exchange.id, exchange.mode, self._clock.monotonic())
+            flight = Flight(exchange.id, exchange.mode, self._clock.monotonic())
+            self._flights[exchange.identity.key] = flight
+            answer = await self._await_others(flight, exchange) if self._leases is not None else None
+            if answer is not None:
+                self._land(exchange, "landed")
+                return answer
+        exchange.note(self.tag, "miss")
+        return None
+
+    async def _await_others(self, flight: Flight, exchange: Exchange) -> Answer | None:
+        """Get the lease, if need be when another process has let go of it; the answer that it has stored."""
+        assert self._leases is not None
+        key = exchange.identity.key
+        flight.leased = self._leases.take(key)
+        if flight.leased:
+            return None
+        flight.leased = await self._leases.wait(key, LONGEST_FLIGHT_S if exchange.mode == "json" else GRACE_S)
+        entry = await self._stored(exchange)
+        return self._answer(entry, exchange) if entry is not None else None
 
     async def _follow(self, flight: Flight, exchange: Exchange) -> Stream | None:
         """Wait with the leader; None when the store is to be asked (again)."""
@@ -215,6 +244,8 @@ class ExactLayer(Layer):
     def _land(self, exchange: Exchange, state: Literal["landed", "lost"]) -> None:
         if flight := self._own_flight(exchange):
             del self._flights[exchange.identity.key]
+            if flight.leased and self._leases is not None:
+                self._leases.drop(exchange.identity.key)
             flight.end(state)
 
     def _not_storable(self, exchange: Exchange) -> str:
