@@ -52,7 +52,7 @@ class Isartor:
         self._relay = Relay(self._tasks)
         self._passing: dict[str, Passing] = {}
         self._requests = Requests(lambda: self.house, tasks=self._tasks, relay=self._relay, passing=self._passing)
-        self._replies = Replies(lambda: self.house, tasks=self._tasks)
+        self._replies = Replies(self._tasks)
         self._sockets = Sockets(lambda: self.house, self._tasks)
         self._lane: Lane | None = None
 

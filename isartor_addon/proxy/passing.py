@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mitmproxy import connection, http
 
+from isartor_addon.assemble import House
 from isartor_addon.core.exchange import Exchange
 from isartor_addon.proxy.tee import Tee
 
@@ -15,6 +16,8 @@ class Passing:
     """One flow between `request` and its end."""
 
     exchange: Exchange
+    house: House
+    """Who was asked, and so is to be told what becomes of it: there is another one when a setting has changed since."""
     layer: str
     """Who answers: `l3` is the provider."""
     outcome: str

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from mitmproxy import http
 
-from isartor_addon.assemble import MIB, House
+from isartor_addon.assemble import MIB
 from isartor_addon.proxy import convert, native
 from isartor_addon.proxy.passing import Passing
 from isartor_addon.proxy.show import show, show_trail
@@ -19,8 +17,7 @@ SUMMARIES = {"stream": "shared with an identical request", "forward": "passed on
 class Replies:
     """Ends what `Requests` let go on."""
 
-    def __init__(self, house: Callable[[], House], *, tasks: Tasks) -> None:
-        self._house = house
+    def __init__(self, tasks: Tasks) -> None:
         self._tasks = tasks
 
     def begin(self, response: http.Response, passing: Passing) -> None:
@@ -36,7 +33,7 @@ class Replies:
 
     def end(self, flow: http.HTTPFlow, response: http.Response, passing: Passing) -> None:
         """The reply has gone by."""
-        house, exchange = self._house(), passing.exchange
+        house, exchange = passing.house, passing.exchange
         try:
             self._learn(flow, response, passing)
         except Exception:
@@ -50,7 +47,7 @@ class Replies:
 
     def broken(self, flow: http.HTTPFlow, passing: Passing) -> None:
         """The connection to the client or to the provider broke."""
-        house = self._house()
+        house = passing.house
         if passing.tee is not None:
             passing.tee.cut("the stream was cut")
         elif passing.layer == convert.PROVIDER_TAG:
@@ -65,11 +62,11 @@ class Replies:
         mode = _mode_of(content_type, exchange.mode)
         passing.tee = Tee(
             exchange,
-            self._house().pipeline,
+            passing.house.pipeline,
             mode=mode,
             encodings=response.headers.get("content-encoding", ""),
             headers=convert.kept_headers(response, exchange.route.wire.request_id_headers),
-            limit=self._house().config.body_limit_mb * MIB,
+            limit=passing.house.config.body_limit_mb * MIB,
             background=self._tasks.start,
         )
         if mode != "json" and not passing.native:
@@ -81,7 +78,7 @@ class Replies:
             native.answer_as_native(response)
         if tee is None:
             if passing.layer == convert.PROVIDER_TAG:
-                self._house().pipeline.lost(passing.exchange, f"the provider answered {response.status_code}")
+                passing.house.pipeline.lost(passing.exchange, f"the provider answered {response.status_code}")
         elif response.stream is tee and response.raw_content is None:
             response.content = b"".join(tee.chunks)
         elif response.stream or flow.server_conn.timestamp_start is None:

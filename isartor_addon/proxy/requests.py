@@ -71,9 +71,9 @@ class Requests:
         convert.strip_control(flow.request, tenant_header=house.config.tenant_header)
         outcome = house.pipeline.peek(exchange)
         if outcome is None:
-            outcome = await self._ask_unless_left(flow, exchange)
+            outcome = await self._ask_unless_left(flow, exchange, house=house)
         try:
-            self._apply(flow, exchange, outcome)
+            self._apply(flow, exchange, outcome=outcome, house=house)
         except Exception:
             house.pipeline.lost(exchange, "a fault of ours")
             raise
@@ -116,21 +116,20 @@ class Requests:
         exchange.raw = raw
         return exchange
 
-    async def _ask_unless_left(self, flow: http.HTTPFlow, exchange: Exchange) -> Outcome | None:
+    async def _ask_unless_left(self, flow: http.HTTPFlow, exchange: Exchange, *, house: House) -> Outcome | None:
         """Ask the layers, for as long as the client is there to hear it."""
-        asking = self._tasks.start(self._house().pipeline.ask(exchange))
+        asking = self._tasks.start(house.pipeline.ask(exchange))
         if not asking.done():
             waiting = self._waiting.setdefault(flow.client_conn.id, set())
             waiting.add(asking)
             await asyncio.wait({asking})
             waiting.discard(asking)
         if asking.cancelled():
-            self._house().pipeline.lost(exchange, "the client left")
+            house.pipeline.lost(exchange, "the client left")
             return None
         return asking.result()
 
-    def _apply(self, flow: http.HTTPFlow, exchange: Exchange, outcome: Outcome | None) -> None:
-        house = self._house()
+    def _apply(self, flow: http.HTTPFlow, exchange: Exchange, *, outcome: Outcome | None, house: House) -> None:
         match outcome:
             case Answer():
                 put_answer(flow, exchange, outcome)
@@ -138,22 +137,22 @@ class Requests:
             case Stream():
                 asked = flow.request
                 self._relay.hand_over(flow, outcome, exchange.route.wire)
-                self._passing[flow.id] = Passing(exchange, outcome.layer, "stream", asked=asked)
+                self._passing[flow.id] = Passing(exchange, house, outcome.layer, "stream", asked=asked)
             case Refuse():
                 told = convert.said(exchange, layer=outcome.layer, deflected=True)
                 _refuse(flow, exchange.route, outcome.error, told)
                 show(flow, exchange, "refuse", str(outcome.error))
                 house.journal.record(exchange, layer=outcome.layer, status=outcome.error.status)
             case None:
-                self._forward(flow, exchange)
+                self._forward(flow, exchange, house=house)
 
-    def _forward(self, flow: http.HTTPFlow, exchange: Exchange) -> None:
+    def _forward(self, flow: http.HTTPFlow, exchange: Exchange, *, house: House) -> None:
         exchange.note(convert.PROVIDER_TAG, "forward")
-        passing = Passing(exchange, convert.PROVIDER_TAG, "forward")
+        passing = Passing(exchange, house, convert.PROVIDER_TAG, "forward")
         self._passing[flow.id] = passing
         if exchange.route.wire is wire.native.WIRE and DOOR in flow.metadata:
             passing.asked, passing.native = flow.request.copy(), True
-            door = self._house().config.door
+            door = house.config.door
             target = Door(door).native_target()
             native.send_as_chat(flow, exchange, target=target, default_model=door.native_model)
 
