@@ -41,7 +41,9 @@ def test_the_anthropic_sdk_lists_anthropics_models() -> None:
 def test_prefixes_can_be_added() -> None:
     """A prefix of the user's own goes to its base URL, path included."""
     door = Door(DoorConfig(prefixes={"router": "https://openrouter.ai:8443/api"}))
-    assert Target("https", "openrouter.ai", 8443, "/api/v1/chat/completions") == door.target("/router/v1/chat/completions")
+    assert Target("https", "openrouter.ai", 8443, "/api/v1/chat/completions") == door.target(
+        "/router/v1/chat/completions"
+    )
 
 
 def test_ollama_is_on_this_machine() -> None:
