@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from isartor_addon.core.errors import NotRecorded
+from isartor_addon.core.exchange import Exchange
 from isartor_addon.core.identity import ANYONE, key_for
 from isartor_addon.core.outcome import Answer, Refuse, Stream
+from isartor_addon.core.prompt import Part, Text
 from isartor_addon.core.recording import Entry
 from isartor_addon.layers.exact.layer import ExactLayer, Lifetimes
 
-from .play import BODY, FakeAnswers, FakeClock, exact, exchange, recording
+from .play import BODY, CHAT, FakeAnswers, FakeClock, exact, exchange, recording
 
 
 @pytest.fixture
@@ -316,3 +319,48 @@ def test_an_answer_that_lands_while_the_disk_is_read_is_found(answers: FakeAnswe
         return await late
 
     assert isinstance(asyncio.run(scene()), Answer)
+
+
+def _with_scratchpad(session: str) -> Exchange:
+    """A streamed request whose text names its session's folder, as the key sees it."""
+    asked = exchange(mode="sse", session=session)
+    return replace(asked, identity=replace(asked.identity, canonical=b'{"text":"write into \x00session\x00"}'))
+
+
+def test_a_follower_of_another_run_does_not_read_along(answers: FakeAnswers) -> None:
+    """A stream may name the leader's session folder: another session waits, and gets the answer with its own."""
+    one, two = "0b9d5f6e-1111-4111-8111-000000000001", "0b9d5f6e-1111-4111-8111-000000000002"
+    stream = CHAT.write("sse", CHAT.read("json", BODY.replace(b"Four.", f"See /tmp/{one}/a.".encode())))
+
+    async def scene() -> object:
+        layer, leader = exact(answers), _with_scratchpad(one)
+        assert await layer.ask(leader) is None
+        for chunk in stream:
+            layer.grew(leader, chunk)
+        follower = asyncio.ensure_future(layer.ask(_with_scratchpad(two)))
+        await settle()
+        assert not follower.done()
+        said = replace(recording(mode="sse", run_ids={"session": one}), chunks=stream)
+        layer.learn(leader, said)
+        return await follower
+
+    outcome = asyncio.run(scene())
+    assert isinstance(outcome, Answer)
+    assert f"See /tmp/{two}/a." in "".join(map(_text, CHAT.read("sse", b"".join(outcome.chunks)).parts))
+
+
+def _text(part: Part) -> str:
+    assert isinstance(part, Text)
+    return part.text
+
+
+def test_a_follower_of_another_session_reads_along_where_the_request_names_none(answers: FakeAnswers) -> None:
+    """What the model was not told it cannot say: then the stream is shared as it comes."""
+
+    async def scene() -> object:
+        layer, leader = exact(answers), exchange(mode="sse", session="0b9d5f6e-1111-4111-8111-000000000001")
+        assert await layer.ask(leader) is None
+        layer.grew(leader, b"one")
+        return await layer.ask(exchange(mode="sse", session="0b9d5f6e-1111-4111-8111-000000000002"))
+
+    assert isinstance(asyncio.run(scene()), Stream)

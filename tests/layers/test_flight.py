@@ -17,7 +17,7 @@ def test_followers_get_everything_from_the_first_byte() -> None:
     """One who joins late gets what has already come, then the rest as it comes."""
 
     async def scene() -> tuple[list[bytes], list[bytes]]:
-        flight = Flight("leader", "sse", 0.0)
+        flight = Flight("leader", "sse", 0.0, run_ids={})
         early = asyncio.ensure_future(read(flight))
         flight.grew(b"one")
         await asyncio.sleep(0)
@@ -34,7 +34,7 @@ def test_a_cut_is_told() -> None:
     """A follower whose leader is lost in mid-stream is told, not left waiting nor given a short answer as whole."""
 
     async def scene() -> None:
-        flight = Flight("leader", "sse", 0.0)
+        flight = Flight("leader", "sse", 0.0, run_ids={})
         follower = asyncio.ensure_future(read(flight))
         flight.grew(b"one")
         await asyncio.sleep(0)
@@ -50,7 +50,7 @@ def test_waiting_ends_at_the_first_byte_or_at_the_end(streaming: bool) -> None:
     """Whoever can read along is called at the first byte, the others at the end."""
 
     async def scene() -> list[str]:
-        flight, seen = Flight("leader", "sse", 0.0), []
+        flight, seen = Flight("leader", "sse", 0.0, run_ids={}), []
         waiting = asyncio.ensure_future(flight.settled(streaming=streaming))
         waiting.add_done_callback(lambda done: seen.append(done.result()))
         for step in (lambda: flight.began(()), lambda: flight.grew(b"x"), lambda: flight.end("landed")):

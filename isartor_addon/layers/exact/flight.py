@@ -7,7 +7,7 @@ way the leader gets it may read along; any other waits for the end. When the lea
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Literal
 
 from isartor_addon.core.errors import BadReply
@@ -18,9 +18,11 @@ State = Literal["waiting", "streaming", "landed", "lost"]
 class Flight:
     """One call to the provider and those who wait for it."""
 
-    def __init__(self, leader: str, mode: str, started: float) -> None:
+    def __init__(self, leader: str, mode: str, started: float, *, run_ids: Mapping[str, str]) -> None:
         self.leader = leader
         self.mode = mode
+        self.run_ids = run_ids
+        """The leader's own ids, by name; its answer may say them."""
         self.started = started
         """Monotonic, seconds."""
         self.state: State = "waiting"

@@ -13,6 +13,7 @@ from isartor_addon.core.exchange import Exchange
 from isartor_addon.core.identity import ANYONE, key_for
 from isartor_addon.core.outcome import Answer, Outcome, Refuse, Stream
 from isartor_addon.core.recording import Entry, Recording
+from isartor_addon.core.replay import changed_ids
 from isartor_addon.layers.base import Layer
 from isartor_addon.layers.exact.again import Again
 from isartor_addon.layers.exact.deliver import deliver
@@ -205,8 +206,9 @@ class ExactLayer(Layer):
     async def _lead(self, exchange: Exchange) -> Answer | None:
         """Go first; the answer, if another process that asked the same was quicker."""
         if self._single_flight:
-            flight = Flight(exchange.id, exchange.mode, self._clock.monotonic())
-            self._flights[exchange.identity.key] = flight
+            identity = exchange.identity
+            flight = Flight(exchange.id, exchange.mode, self._clock.monotonic(), run_ids=identity.run_ids)
+            self._flights[identity.key] = flight
             answer = await self._await_others(flight, exchange) if self._leases is not None else None
             if answer is not None:
                 self._land(exchange, "landed")
@@ -227,7 +229,7 @@ class ExactLayer(Layer):
 
     async def _follow(self, flight: Flight, exchange: Exchange) -> Stream | None:
         """Wait with the leader; None when the store is to be asked (again)."""
-        readable = exchange.mode == flight.mode and exchange.mode != "json"
+        readable = exchange.mode == flight.mode and exchange.mode != "json" and not _says_other_ids(flight, exchange)
         if await flight.settled(streaming=readable) != "streaming":
             return None
         exchange.note(self.tag, "stream", f"shares the call of {flight.leader}")
@@ -254,3 +256,14 @@ class ExactLayer(Layer):
         if self._lifetimes.of(exchange) <= 0:
             return "its lifetime is 0"
         return exchange.identity.uncacheable
+
+
+def _says_other_ids(flight: Flight, exchange: Exchange) -> bool:
+    """
+    Whether the leader's stream may name an id of its run in whose place this run has another.
+
+    Such a place is found in a whole answer only. An id of the run that the request does not name, no answer can.
+    """
+    recorded, _ = changed_ids(flight.run_ids, exchange.identity.run_ids)
+    canonical = exchange.identity.canonical
+    return any(name.startswith("call") or b"\x00%b\x00" % name.encode() in canonical for name in recorded)
