@@ -29,9 +29,13 @@ _MADE = re.compile(
     r"(?:[A-Za-z]+[0-9]+){2}[A-Za-z][A-Za-z0-9]*|"
     r"(?:[0-9]+[A-Za-z]+){2}[0-9][A-Za-z0-9]*|"
     # A clock: milliseconds since 1970 or finer, or a date and a time of day.
-    r"[0-9]{13,19}|[0-9]{8}T?[0-9]{6}Z?"
+    r"[0-9]{13,}|[0-9]{8}T?[0-9]{6}Z?"
 )
-_CLOCK = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T_-][0-9]{2}[:-][0-9]{2}[:-][0-9]{2}|[0-9]{8}[_-][0-9]{6}(?![0-9])")
+_MARKED = re.compile(
+    r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T_-][0-9]{2}[:-][0-9]{2}[:-][0-9]{2}|[0-9]{8}[_-][0-9]{6}(?![0-9])"
+)
+"""A UUID, which may have no letter in it, or a date and a time of day."""
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}[0-9:.,+\-Z]{0,20}|[0-9]{10,19}(?:\.[0-9]{1,9})?")
 _CLAUDE_USER = re.compile(r"user_[0-9a-f]{32,64}_account_([0-9a-f-]*)_session_[0-9a-f-]{36}")
 
@@ -45,7 +49,7 @@ def machine_made(value: str) -> bool:
     Args:
         value: at most some hundred characters.
     """
-    return any(map(_MADE.fullmatch, _WORD.findall(value))) or _CLOCK.search(value) is not None
+    return any(map(_MADE.fullmatch, _WORD.findall(value))) or _MARKED.search(value) is not None
 
 
 def inside(value: Json, names: frozenset[str]) -> Json:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from isartor_addon.core.bookkeeping import machine_made
 from tests.core.asking import ANTHROPIC, CHAT, RESPONSES, ask
@@ -102,6 +105,7 @@ def test_a_conversation_at_the_provider_counts_even_if_the_run_is_named_by_it() 
     [
         (ONE, True),
         (ONE.upper(), True),
+        ("35434407-c584-dc28-fa90-667747857179", True),
         (ONE.replace("-", ""), True),
         ("run-20261123_033439", True),
         ("20261123033439", True),
@@ -125,6 +129,14 @@ def test_what_a_program_made(value: str, expected: bool) -> None:
     """Random digits and clocks are told from words with a number in them."""
     assert expected == machine_made(value)
     assert expected == bool(ask(CHAT, hello(), {"x-session-id": value}).run_ids)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.uuids(), st.sampled_from(["{}", "sess_{}", "user-turn-{}-1", "{}########0"]))
+def test_any_uuid_is_made_by_a_program(uuid: UUID, around: str) -> None:
+    """With hyphens or without, and in whatever it is part of."""
+    assert machine_made(around.format(uuid))
+    assert machine_made(around.format(uuid.hex))
 
 
 def test_a_session_that_a_person_named_is_a_session() -> None:
