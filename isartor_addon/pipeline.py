@@ -74,7 +74,11 @@ class Pipeline:
 
     def grew(self, exchange: Exchange, chunk: bytes) -> None:
         """Tell the layers of more of it."""
-        self._tell(exchange, lambda layer: layer.grew(exchange, chunk))
+        for layer in self.layers:  # once for every piece of every stream
+            try:
+                layer.grew(exchange, chunk)
+            except Exception as error:
+                self._fault(layer, exchange, error)
 
     def learn(self, exchange: Exchange, recording: Recording) -> None:
         """Let the layers keep a complete, good reply."""

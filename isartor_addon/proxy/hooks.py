@@ -26,6 +26,7 @@ from isartor_addon.proxy.relay import Relay
 from isartor_addon.proxy.replies import Replies
 from isartor_addon.proxy.requests import Requests
 from isartor_addon.proxy.sockets import Sockets
+from isartor_addon.proxy.splice import Splices
 from isartor_addon.proxy.tasks import Tasks
 from isartor_addon.wire.pass_only import is_pass_only
 
@@ -52,7 +53,8 @@ class Isartor:
         self._relay = Relay(self._tasks)
         self._passing: dict[str, Passing] = {}
         self._requests = Requests(lambda: self.house, tasks=self._tasks, relay=self._relay, passing=self._passing)
-        self._replies = Replies(self._tasks)
+        self._splices = Splices(self._tasks)
+        self._replies = Replies(self._tasks, self._splices)
         self._sockets = Sockets(lambda: self.house, self._tasks)
         self._lane: Lane | None = None
 
@@ -172,9 +174,9 @@ class Isartor:
             return
         try:
             if passing := self._passing.get(flow.id):
-                self._replies.begin(response, passing)
+                self._replies.begin(flow, response, passing)
             elif "isartor" not in flow.metadata and response.status_code != 101 and is_ours(flow, self.house.hosts):
-                response.stream = True
+                response.stream = self._splices.follow(flow, self.house.config.streams)
         except Exception as error:
             self._fault(flow, error)
 

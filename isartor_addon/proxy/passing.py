@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mitmproxy import connection, http
@@ -24,6 +25,8 @@ class Passing:
     """A key of `show.MARKS`."""
     tee: Tee | None = None
     """Learns the reply."""
+    stream: Callable[[bytes], bytes] | bool | None = None
+    """What the reply streams through, where that is the tee."""
     asked: http.Request | None = None
     """What the client asked, where the flow was sent elsewhere for the answer; put back for display at the end."""
     native: bool = False

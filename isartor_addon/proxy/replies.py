@@ -8,6 +8,7 @@ from isartor_addon.assemble import MIB
 from isartor_addon.proxy import convert, native
 from isartor_addon.proxy.passing import Passing
 from isartor_addon.proxy.show import show, show_trail
+from isartor_addon.proxy.splice import Splices
 from isartor_addon.proxy.tasks import Tasks
 from isartor_addon.proxy.tee import Tee
 
@@ -17,19 +18,20 @@ SUMMARIES = {"stream": "shared with an identical request", "forward": "passed on
 class Replies:
     """Ends what `Requests` let go on."""
 
-    def __init__(self, tasks: Tasks) -> None:
+    def __init__(self, tasks: Tasks, splices: Splices) -> None:
         self._tasks = tasks
+        self._splices = splices
 
-    def begin(self, response: http.Response, passing: Passing) -> None:
+    def begin(self, flow: http.HTTPFlow, response: http.Response, passing: Passing) -> None:
         """The head of the reply is here: say what happened, let a stream stream, learn a success."""
         deflected = passing.layer != convert.PROVIDER_TAG
         told = convert.said(passing.exchange, layer=passing.layer, deflected=deflected, age_s=0 if deflected else None)
         for name, value in told.items():
             response.headers[name] = value
         if deflected:
-            response.stream = True
+            response.stream = self._splices.follow(flow, passing.house.config.streams)
         elif response.status_code < 300 and response.status_code != 101:
-            self._tee(response, passing)
+            self._tee(flow, response, passing)
 
     def end(self, flow: http.HTTPFlow, response: http.Response, passing: Passing) -> None:
         """The reply has gone by."""
@@ -56,7 +58,7 @@ class Replies:
         house.journal.record(passing.exchange, layer=passing.layer, status=0)
         show_trail(flow, passing.exchange)
 
-    def _tee(self, response: http.Response, passing: Passing) -> None:
+    def _tee(self, flow: http.HTTPFlow, response: http.Response, passing: Passing) -> None:
         exchange = passing.exchange
         content_type = response.headers.get("content-type", "").lower()
         mode = _mode_of(content_type, exchange.mode)
@@ -70,7 +72,7 @@ class Replies:
             background=self._tasks.start,
         )
         if mode != "json" and not passing.native:
-            response.stream = passing.tee
+            response.stream = passing.stream = self._splices.follow(flow, passing.house.config.streams, passing.tee)
 
     def _learn(self, flow: http.HTTPFlow, response: http.Response, passing: Passing) -> None:
         tee = passing.tee
@@ -79,7 +81,7 @@ class Replies:
         if tee is None:
             if passing.layer == convert.PROVIDER_TAG:
                 passing.house.pipeline.lost(passing.exchange, f"the provider answered {response.status_code}")
-        elif response.stream is tee and response.raw_content is None:
+        elif passing.stream is response.stream and response.raw_content is None:
             response.content = b"".join(tee.chunks)
         elif response.stream or flow.server_conn.timestamp_start is None:
             tee.cut("another addon answered or took the stream")

@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 
 QUICK = 64 * 1024
 """Replies and requests up to this size, in bytes, are checked at once; larger ones in a thread."""
-
-
+LONGEST_MARK = 64
+"""More than the length of what tells a terminal event, in bytes."""
 _EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r", b"}\n")
 
 
@@ -57,7 +57,6 @@ class Tee:
         self._kept = 0
         """Number of chunks in the recording that has been learned."""
         self._ended = False
-        self._decoder: ContentDecoder | None = None
         try:
             self._decoder = ContentDecoder(encodings, limit=limit)
         except Undecodable as error:
@@ -69,7 +68,11 @@ class Tee:
         """Look at `data` and hand it on."""
         if not self._ended:
             try:
-                self._take(data)
+                if data:
+                    self._take(data)
+                else:
+                    self._decoder.close()
+                    self._finish()
             except (Undecodable, BodyTooLarge) as error:
                 self._lose(f"{type(error).__name__}: {error}")
             except Exception as error:
@@ -84,11 +87,6 @@ class Tee:
         self._ended = True
 
     def _take(self, data: bytes) -> None:
-        assert self._decoder is not None
-        if not data:
-            self._decoder.close()
-            self._finish()
-            return
         chunk = self._decoder.feed(data)
         if not chunk:
             return
@@ -99,10 +97,15 @@ class Tee:
 
     def _is_terminal(self, chunk: bytes) -> bool:
         """Whether the terminal event has come, down to the empty line that ends it."""
-        window = self._tail + chunk
-        self._tail = window[-64:]
-        self._terminal_seen = self._terminal_seen or any(mark in window for mark in self._terminal)
-        return self._terminal_seen and window.endswith(_EVENT_ENDS)
+        if self._tail:  # an event may lie across chunks
+            chunk = self._tail + chunk
+        ended = chunk.endswith(_EVENT_ENDS)
+        if not self._terminal_seen:
+            for mark in self._terminal:
+                if mark in chunk:
+                    self._terminal_seen = True
+        self._tail = b"" if chunk.endswith(b"\n\n") else chunk[-LONGEST_MARK:]
+        return self._terminal_seen and ended
 
     def _finish(self) -> None:
         self._ended = True

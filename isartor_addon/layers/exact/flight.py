@@ -31,7 +31,8 @@ class Flight:
         self.followers = 0
         self.leased = False
         """Whether other processes wait for it too."""
-        self._changed = asyncio.Event()
+        self._changed: asyncio.Event | None = None
+        """Set at the next change; there is one only while somebody waits for it."""
 
     def began(self, headers: tuple[tuple[str, str], ...]) -> None:
         """The reply's head is here."""
@@ -48,13 +49,18 @@ class Flight:
 
     def _turn(self, state: State) -> None:
         self.state = state
-        self._changed.set()
-        self._changed = asyncio.Event()
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
+
+    async def _change(self) -> None:
+        self._changed = self._changed or asyncio.Event()
+        await self._changed.wait()
 
     async def settled(self, *, streaming: bool) -> State:
         """Wait for the end, or with `streaming` for the first bytes."""
         while self.state == "waiting" or (self.state == "streaming" and not streaming):
-            await self._changed.wait()
+            await self._change()
         return self.state
 
     async def read(self) -> AsyncIterator[bytes]:
@@ -73,4 +79,4 @@ class Flight:
                 return
             if self.state == "lost":
                 raise BadReply("the shared call to the provider was cut")
-            await self._changed.wait()
+            await self._change()

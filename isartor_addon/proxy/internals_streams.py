@@ -1,0 +1,283 @@
+"""What lies between the two sockets of one streamed reply inside mitmproxy, found when it is safe to take.
+
+Names that mitmproxy, pyOpenSSL and asyncio do not promise; `internals.py` has those of the fast lane. `rehearse` tries
+them out before the first stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import h11
+from h11._readers import ChunkedReader
+from mitmproxy import connection, http
+from mitmproxy.master import Master
+from mitmproxy.options import Options
+from mitmproxy.proxy import commands, context, events, layer, server
+from mitmproxy.proxy.layers import http as http_layers
+from mitmproxy.proxy.layers import modes, tls
+from mitmproxy.proxy.layers.http import _http1
+from mitmproxy.proxy.layers.http._base import ReceiveHttp
+from mitmproxy.proxy.tunnel import TunnelState
+from OpenSSL import SSL
+
+type Commands = Generator[commands.Command, Any, None]
+type BodyEvent = h11.Data | h11.EndOfMessage | None
+
+_ABOVE = (
+    modes.HttpProxy,
+    modes.ReverseProxy,
+    modes.TransparentProxy,
+    modes.Socks5Proxy,
+    http_layers.HttpLayer,
+    http_layers.HttpStream,
+    tls.ServerTLSLayer,
+    tls.ClientTLSLayer,
+)
+"""Layers that hand a stream's bytes on as they are, but for TLS."""
+_TOWARDS_SERVER = (tls.ServerTLSLayer, http_layers.HttpClient, _http1.Http1Client)
+_waiting = SSL._lib.BIO_get_mem_data  # type: ignore[attr-defined]
+_NOWHERE = SSL._ffi.NULL  # type: ignore[attr-defined]
+
+
+@dataclass(slots=True)
+class Junction:
+    """One streamed reply over HTTP/1 on both sides."""
+
+    connections: server.ConnectionHandler
+    stream: http_layers.HttpStream
+    reading: _http1.Http1Client
+    """Reads the reply; holds what of it has been received and not been read."""
+    server_tls: tls.TLSLayer | None
+    client_tls: tls.TLSLayer | None
+    server_io: server.ConnectionIO
+    client_io: server.ConnectionIO
+    chunked: bool
+    """Whether the body is sent to the client in chunks."""
+
+    @property
+    def server_ssl(self) -> SSL.Connection | None:
+        """The TLS with the provider."""
+        return self.server_tls.tls if self.server_tls is not None else None
+
+    @property
+    def client_ssl(self) -> SSL.Connection | None:
+        """The TLS with the client."""
+        return self.client_tls.tls if self.client_tls is not None else None
+
+    @property
+    def server_transport(self) -> asyncio.Transport:
+        """The socket to the provider."""
+        return self.server_io.writer.transport  # type: ignore[union-attr, return-value]
+
+    @property
+    def client_writer(self) -> asyncio.StreamWriter:
+        """The socket to the client."""
+        assert isinstance(self.client_io.writer, asyncio.StreamWriter)
+        return self.client_io.writer
+
+    def is_free(self) -> bool:
+        """Whether mitmproxy streams the body, holds no byte of it that the client has not got, and waits for more."""
+        stream, reading, reader = self.stream, self.reading, self.server_io.reader
+        return (
+            stream.server_state == stream.state_stream_response_body
+            and stream.client_state == stream.state_done
+            and not stream._paused
+            and reading.state == reading.read_body
+            and isinstance(reader, asyncio.StreamReader)
+            and not reader._buffer  # type: ignore[attr-defined]
+            and reader._waiter is not None  # type: ignore[attr-defined]
+            and not reader._waiter.done()  # type: ignore[attr-defined]
+        )
+
+    def between_chunks(self) -> bool:
+        """Whether the next byte of the body begins a chunk."""
+        reader = self.reading.body_reader
+        return (
+            type(reader) is ChunkedReader
+            and not reader._bytes_in_chunk
+            and not reader._bytes_to_discard
+            and not reader._reading_trailer
+            and not self.reading.buf
+        )
+
+    def read(self, data: bytes) -> tuple[bytes, bool]:
+        """
+        Read more of the body as mitmproxy would.
+
+        Returns:
+            What is to go to the client, and whether mitmproxy must do the rest: the body's end has come, or a fault.
+        """
+        reading = self.reading
+        reading.buf += data
+        pieces: list[bytes] = []
+        while True:
+            try:
+                event: BodyEvent = reading.body_reader(reading.buf)
+            except h11.ProtocolError as error:
+                reading.body_reader = _Reads(error)  # type: ignore[assignment]
+                return b"".join(pieces), True
+            if event is None:
+                return b"".join(pieces), False
+            if not isinstance(event, h11.Data):
+                reading.body_reader = _Reads(event)  # type: ignore[assignment]
+                return b"".join(pieces), True
+            pieces.append(bytes(event.data))
+
+    def alive(self) -> bool:
+        """Note that something has come; say whether mitmproxy still wants it."""
+        self.connections.timeout_watchdog.register_activity()
+        return self.reading.conn.state is connection.ConnectionState.OPEN
+
+    async def give_back(self) -> None:
+        """Let mitmproxy go on where `read` stopped."""
+        if self.server_tls is not None:
+            _wake_child_of(self.server_tls)
+        await self.connections.server_event(events.DataReceived(self.reading.conn, b""))
+
+
+def has_input(tls_: SSL.Connection) -> bool:
+    """Whether bytes that were given to a TLS connection have not been looked at."""
+    return bool(_waiting(tls_._into_ssl, _NOWHERE))
+
+
+def has_output(tls_: SSL.Connection) -> bool:
+    """Whether a TLS connection has something to send."""
+    return bool(_waiting(tls_._from_ssl, _NOWHERE))
+
+
+class _Reads:
+    """A body reader that says again what the real one has said."""
+
+    def __init__(self, said: h11.EndOfMessage | h11.ProtocolError) -> None:
+        self._said = said
+
+    def __call__(self, _: object) -> h11.EndOfMessage:
+        if isinstance(self._said, h11.ProtocolError):
+            raise self._said
+        return self._said
+
+
+def _wake_child_of(layer_: tls.TLSLayer) -> None:
+    """Have the layer hand an event without data down, which it would otherwise keep."""
+
+    def receive_data(data: bytes) -> Commands:
+        del layer_.receive_data
+        yield from layer_.event_to_child(events.DataReceived(layer_.conn, b""))
+        yield from layer_.receive_data(data)
+
+    layer_.receive_data = receive_data  # type: ignore[method-assign]
+
+
+def find(master: Master, flow: http.HTTPFlow) -> Junction | None:
+    """The junction of a flow whose reply is being streamed; None where it is of another kind."""
+    proxyserver = master.addons.get("proxyserver")
+    handler = proxyserver.connections.get(flow.client_conn.id)
+    if handler is None or handler.layer.context.options.store_streamed_bodies or handler.layer.debug is not None:
+        return None
+    stream = _stream_of(flow, handler.layer.context.layers)
+    return None if stream is None else _join(flow, handler, stream)
+
+
+def _stream_of(flow: http.HTTPFlow, layers: list[layer.Layer]) -> http_layers.HttpStream | None:
+    for above in layers:
+        if type(above) is not http_layers.HttpLayer:
+            continue
+        for stream in above.streams.values():
+            if getattr(stream, "flow", None) is flow:
+                return stream
+            inside = stream.context.layers[stream.context.layers.index(stream) + 1 :]
+            if inside and (found := _stream_of(flow, inside)):
+                return found
+    return None
+
+
+def _join(flow: http.HTTPFlow, handler: server.ConnectionHandler, stream: http_layers.HttpStream) -> Junction | None:
+    above = stream.context.layers[: stream.context.layers.index(stream)]
+    if not above or any(type(each) not in _ABOVE or each._paused for each in above):
+        return None
+    client, upstream = flow.client_conn, flow.server_conn
+    https = [each for each in above if isinstance(each, http_layers.HttpLayer)]
+    if above[-1] is not https[-1] or any(
+        type(each.connections.get(client)) is not _http1.Http1Server for each in https
+    ):
+        return None
+    writing, chain = https[-1].connections[client], https[-1].connections.get(upstream)
+    below = [] if chain is None else chain.context.layers[len(above) :]
+    reading = below[-1] if below else None
+    if type(reading) is not _http1.Http1Client or any(type(each) not in _TOWARDS_SERVER for each in below):
+        return None
+    assert isinstance(writing, _http1.Http1Server)
+    if reading.conn is not upstream or {reading.stream_id, writing.stream_id} != {stream.stream_id}:
+        return None
+    client_tls = [each for each in above if isinstance(each, tls.ClientTLSLayer)]
+    server_tls = [each for each in (*above, *below) if isinstance(each, tls.ServerTLSLayer) and each.conn is upstream]
+    if not _covers(client_tls, client) or not _covers(server_tls, upstream):
+        return None
+    server_io, client_io = handler.transports.get(upstream), handler.transports.get(client)
+    if server_io is None or client_io is None or writing.response is None:
+        return None
+    if not isinstance(server_io.writer, asyncio.StreamWriter) or not isinstance(client_io.writer, asyncio.StreamWriter):
+        return None
+    return Junction(
+        connections=handler,
+        stream=stream,
+        reading=reading,
+        server_tls=server_tls[0] if server_tls else None,
+        client_tls=client_tls[0] if client_tls else None,
+        server_io=server_io,
+        client_io=client_io,
+        chunked="chunked" in writing.response.headers.get("transfer-encoding", "").lower(),
+    )
+
+
+def _covers(found: Sequence[tls.TLSLayer], conn: connection.Connection) -> bool:
+    """Whether this is all the TLS of a connection, and it is open."""
+    open_ = all(each.tunnel_state is TunnelState.OPEN and each.conn is conn for each in found)
+    return open_ and len(found) == int(conn.tls)
+
+
+def rehearse(options: Options) -> str:
+    """Read a reply on a connection that there is not; why it does not work, empty if it does."""
+    try:
+        return next(filter(None, _faults(options)), "")
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def _faults(options: Options) -> Iterable[str]:
+    client = connection.Client(peername=("127.0.0.1", 1), sockname=("127.0.0.1", 2), timestamp_start=0.0)
+    around = context.Context(client, options)
+    upstream = around.server = connection.Server(address=("127.0.0.1", 3))
+    upstream.state = connection.ConnectionState.OPEN
+    reading, stream = _http1.Http1Client(around), http_layers.HttpStream(around, 1)
+    reading.request, reading.stream_id = http.Request.make("GET", "http://h/"), 1
+    said = _run(reading, events.Start()) + _run(reading, events.DataReceived(upstream, _HEAD + b"3\r\nabc\r\n"))
+    yield "" if said == ["ResponseHeaders", "ResponseData"] else f"a reply begins with {said}"
+    stream.server_state, stream.client_state = stream.state_stream_response_body, stream.state_done
+    reader = asyncio.StreamReader()
+    reader._waiter = asyncio.get_running_loop().create_future()  # type: ignore[attr-defined]
+    handler = server.SimpleConnectionHandler.__new__(server.SimpleConnectionHandler)
+    handler.timeout_watchdog = server.TimeoutWatchdog(600, asyncio.Event().wait)
+    io = server.ConnectionIO(reader=reader)
+    at = Junction(handler, stream, reading, None, None, io, io, chunked=True)
+    yield "" if at.is_free() and at.alive() and at.between_chunks() else "a stream is not free when it should be"
+    yield "" if at.read(b"3\r\nd") == (b"d", False) and not at.between_chunks() else "a body is read otherwise"
+    yield "" if at.read(b"ef\r\n0\r\n\r\n") == (b"ef", True) else "a body ends otherwise"
+    said = _run(reading, events.DataReceived(upstream, b""))
+    yield "" if said == ["ResponseEndOfMessage"] else f"a reply ends with {said}"
+    ssl = SSL.Connection(SSL.Context(SSL.TLS_METHOD), None)
+    ssl.bio_write(b"x")
+    yield "" if has_input(ssl) and not has_output(ssl) else "TLS is fed otherwise"
+    yield "" if hasattr(tls.TLSLayer, "receive_data") and hasattr(tls.TLSLayer, "event_to_child") else "TLS has moved"
+
+
+_HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+def _run(reading: layer.Layer, event: events.Event) -> list[str]:
+    """What the layer says of an event."""
+    return [type(command.event).__name__ for command in reading.handle_event(event) if isinstance(command, ReceiveHttp)]
