@@ -128,7 +128,7 @@ class _Asker:
     def _ask(self) -> tuple[float, bool]:
         """When the body's first byte came, and whether the answer is as expected."""
         if self._socket is None:
-            self._socket = self._connect()
+            self._socket = connect(self._plan, self._context)
         self._socket.sendall(self._bodies())
         received = b""
         while (end := received.find(b"\r\n\r\n") + 4) < 4 or len(received) == end:
@@ -142,16 +142,17 @@ class _Asker:
             rest += _receive(self._socket)
         return first, head.startswith(b"http/1.1 200") and self._plan.expect.encode() in head
 
-    def _connect(self) -> socket.socket:
-        plan = self._plan
-        raw = socket.create_connection(("127.0.0.1", plan.proxy or plan.port), PATIENCE_S)
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if plan.proxy:
-            raw.sendall(b"CONNECT localhost:%d HTTP/1.1\r\nhost: localhost:%d\r\n\r\n" % (plan.port, plan.port))
-            opened = b""
-            while not opened.endswith(b"\r\n\r\n"):
-                opened += _receive(raw)
-        return self._context.wrap_socket(raw, server_hostname="localhost")
+
+def connect(plan: Plan, context: ssl.SSLContext) -> ssl.SSLSocket:
+    """A connection to the provider, through the proxy if there is one."""
+    raw = socket.create_connection(("127.0.0.1", plan.proxy or plan.port), PATIENCE_S)
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if plan.proxy:
+        raw.sendall(b"CONNECT localhost:%d HTTP/1.1\r\nhost: localhost:%d\r\n\r\n" % (plan.port, plan.port))
+        opened = b""
+        while not opened.endswith(b"\r\n\r\n"):
+            opened += _receive(raw)
+    return context.wrap_socket(raw, server_hostname="localhost")
 
 
 def _receive(connection: socket.socket) -> bytes:

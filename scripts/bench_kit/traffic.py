@@ -17,7 +17,7 @@ _STEPS = 43
 _LINE = '    result = dispatch(request, attempt={n}, key="k{n}")  # see the "notes" on retries\n'
 _EVENTS = 20
 _USAGE = {"prompt_tokens": 100, "completion_tokens": 60, "total_tokens": 160}
-_HEAD = {"id": "chatcmpl-bench", "created": 1700000000, "model": "gpt-4o-mini"}
+HEAD = {"id": "chatcmpl-bench", "created": 1700000000, "model": "gpt-4o-mini"}
 
 
 def request_body(size: int, *, stream: bool = False) -> bytes:
@@ -80,7 +80,7 @@ def reply() -> bytes:
     """The whole JSON reply, about 1 KB."""
     message = {"role": "assistant", "content": "It returns nothing and raises. " * 24}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
-    return json.dumps({**_HEAD, "object": "chat.completion", "choices": [choice], "usage": _USAGE}).encode()
+    return json.dumps({**HEAD, "object": "chat.completion", "choices": [choice], "usage": _USAGE}).encode()
 
 
 def events() -> list[bytes]:
@@ -88,7 +88,5 @@ def events() -> list[bytes]:
     deltas = [{"role": "assistant", "content": ""}, *({"content": f"word{n} "} for n in range(_EVENTS))]
     chunks: list[dict[str, Any]] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
     chunks.append({"index": 0, "delta": {}, "finish_reason": "stop"})
-    written = [
-        json.dumps({**_HEAD, "object": "chat.completion.chunk", "choices": [chunk]}).encode() for chunk in chunks
-    ]
+    written = [json.dumps({**HEAD, "object": "chat.completion.chunk", "choices": [chunk]}).encode() for chunk in chunks]
     return [b"data: %b\n\n" % each for each in (*written, b"[DONE]")]
