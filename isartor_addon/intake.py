@@ -22,6 +22,8 @@ CONTROL_HEADERS = ("x-isartor-cache", "x-isartor-ttl", "x-isartor-ticket")
 """Request headers for us, which never reach a provider; also `cache-control`, where it says something to us."""
 _USES: Mapping[str, CacheUse] = {"use": "use", "bypass": "bypass", "refresh": "refresh", "only": "only"}
 _NO_CACHE = re.compile(r"\bno-cache\b", re.I)
+_TTL_DIGITS = 10
+"""300 years; beyond, clocks overflow."""
 _NO_STORE = re.compile(r"\bno-store\b", re.I)
 
 
@@ -46,8 +48,8 @@ def read_control(headers: Mapping[str, str]) -> Control:
     if wish and wish not in _USES:
         raise BadControl(f"isartor: x-isartor-cache is {wish!r}; it can be {', '.join(_USES)}")
     ttl = headers.get("x-isartor-ttl", "").strip()
-    if (ttl and not ttl.isascii()) or (ttl and not ttl.isdigit()):
-        raise BadControl(f"isartor: x-isartor-ttl is {ttl!r}; it is a number of seconds")
+    if ttl and not (ttl.isascii() and ttl.isdigit() and len(ttl) <= _TTL_DIGITS):
+        raise BadControl(f"isartor: x-isartor-ttl is {ttl[:40]!r}; it is a number of seconds")
     said = headers.get("cache-control", "")
     no_store = _NO_STORE.search(said) is not None
     use = _USES[wish] if wish else "bypass" if no_store else "refresh" if _NO_CACHE.search(said) else "use"

@@ -60,7 +60,9 @@ def test_a_lifetime_of_its_own(client: httpx.Client, provider: Provider, words: 
     assert provider.generations(words) == 3
 
 
-@pytest.mark.parametrize("header", [{"x-isartor-cache": "sometimes"}, {"x-isartor-ttl": "soon"}])
+@pytest.mark.parametrize(
+    "header", [{"x-isartor-cache": "sometimes"}, {"x-isartor-ttl": "soon"}, {"x-isartor-ttl": "9" * 400}]
+)
 def test_a_wish_that_means_nothing_is_refused(
     client: httpx.Client, provider: Provider, header: dict[str, str], words: str
 ) -> None:

@@ -364,3 +364,18 @@ def test_a_follower_of_another_session_reads_along_where_the_request_names_none(
         return await layer.ask(exchange(mode="sse", session="0b9d5f6e-1111-4111-8111-000000000002"))
 
     assert isinstance(asyncio.run(scene()), Stream)
+
+
+def test_a_store_that_fails_strands_nobody(answers: FakeAnswers) -> None:
+    """When an answer cannot be filed, those who wait for it ask for themselves."""
+
+    async def scene() -> object:
+        layer, leader = exact(answers), exchange(ttl_s=10**400)
+        assert await layer.ask(leader) is None
+        follower = asyncio.ensure_future(layer.ask(exchange()))
+        await settle()
+        with pytest.raises(OverflowError):
+            layer.learn(leader, recording())
+        return await asyncio.wait_for(follower, 5)
+
+    assert asyncio.run(scene()) is None

@@ -122,10 +122,17 @@ class ExactLayer(Layer):
 
     def learn(self, exchange: Exchange, recording: Recording) -> None:
         """Store the answer and let followers have it."""
-        if reason := self._not_storable(exchange):
-            exchange.note(self.tag, "not-stored", reason)
-            self._land(exchange, "lost")
-            return
+        state: Literal["landed", "lost"] = "lost"
+        try:
+            if reason := self._not_storable(exchange):
+                exchange.note(self.tag, "not-stored", reason)
+            else:
+                self._file(exchange, recording)
+                state = "landed"
+        finally:  # whatever happens, nobody is to wait for what does not come
+            self._land(exchange, state)
+
+    def _file(self, exchange: Exchange, recording: Recording) -> None:
         now, identity = self._clock.time(), exchange.identity
         entry = Entry(
             key=identity.key,
@@ -146,7 +153,6 @@ class ExactLayer(Layer):
         else:
             self._answers.put(entry)
         exchange.note(self.tag, "stored")
-        self._land(exchange, "landed")
 
     def lost(self, exchange: Exchange, reason: str) -> None:
         """Let a follower take over."""
