@@ -1,6 +1,7 @@
-"""Asks one server the same thing again and again: `python -m bench_kit.load`, a `Plan` as JSON on standard input.
+"""Asks servers the same thing again and again: `python -m bench_kit.load`, a list of `Plan`s as JSON on standard input.
 
-Each connection is a thread that waits for its answer before it asks again. Prints a `Result` as JSON.
+Each connection is a thread that waits for its answer before it asks again. The servers take turns of a tenth of a
+second, so that whatever else the machine does slows all of them down alike. Prints a list of `Result`s as JSON.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from bench_kit import machine, traffic
 
 PATIENCE_S = 10.0
 """For one answer."""
+TURN_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Plan:
     connections: int = 1
     seconds: float = 1.0
     warmup: float = 0.3
-    """Seconds before that are not measured; at least one answer on each connection is not."""
+    """Seconds before that are not measured."""
     unique: bool = False
     """Every request is another one."""
     renew: bool = False
@@ -73,20 +75,6 @@ class _Answer:
     right: bool
 
 
-class _Start:
-    """Where all connections meet once they are warm; the last one to come starts the clock."""
-
-    def __init__(self, plan: Plan) -> None:
-        self._pid = plan.pid
-        self.barrier = threading.Barrier(plan.connections, self._go)
-        self.began = 0.0
-        self.cpu: float | None = None
-
-    def _go(self) -> None:
-        self.cpu = machine.cpu_seconds(self._pid)
-        self.began = time.perf_counter()
-
-
 class _Asker:
     """One connection."""
 
@@ -97,15 +85,12 @@ class _Asker:
         self._socket: socket.socket | None = None
         self.answers: list[_Answer] = []
 
-    def run(self, start: _Start) -> None:
-        """Ask until the warm-up is over (at least once), wait for the others, then ask for as long as planned."""
-        warm = time.perf_counter() + self._plan.warmup
-        while self._answer().ended < warm:
-            pass
-        start.barrier.wait(PATIENCE_S)
-        until = start.began + self._plan.seconds
-        while (answer := self._answer()).ended < until:
-            self.answers.append(answer)
+    def run(self, until: float) -> None:
+        """Ask until that time of `perf_counter`, at least once."""
+        while True:
+            self.answers.append(self._answer())
+            if self.answers[-1].ended >= until:
+                return
 
     def _answer(self) -> _Answer:
         """Ask once. A fault is a wrong answer and ends the connection."""
@@ -182,23 +167,54 @@ def requests(plan: Plan) -> Callable[[], bytes]:
     return lambda: b"%b%020d%b" % (before, next(numbers), after)
 
 
-def run(plan: Plan) -> Result:
+class _Server:
+    """One plan as it is carried out."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        context = ssl.create_default_context(cafile=plan.ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        bodies = requests(plan)
+        self._askers = [_Asker(plan, context, bodies) for _ in range(plan.connections)]
+        self._elapsed = 0.0
+        self._cpu: float | None = None
+
+    def begin(self) -> None:
+        """Warm up; what comes then is measured."""
+        self.turn(self.plan.warmup)
+        for asker in self._askers:
+            asker.answers.clear()
+        self._elapsed = 0.0
+        self._cpu = machine.cpu_seconds(self.plan.pid)
+
+    def turn(self, seconds: float) -> None:
+        """Let all connections ask for a while."""
+        began = time.perf_counter()
+        threads = [threading.Thread(target=asker.run, args=(began + seconds,)) for asker in self._askers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self._elapsed += time.perf_counter() - began
+
+    def end(self) -> Result:
+        """Hang up."""
+        cpu = machine.cpu_seconds(self.plan.pid)
+        for asker in self._askers:
+            asker.close()
+        used = cpu - self._cpu if cpu is not None and self._cpu is not None else None
+        return _result([answer for asker in self._askers for answer in asker.answers], self._elapsed, used)
+
+
+def run(plans: Sequence[Plan]) -> list[Result]:
     """Ask as planned."""
-    context = ssl.create_default_context(cafile=plan.ca)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    bodies = requests(plan)
-    askers = [_Asker(plan, context, bodies) for _ in range(plan.connections)]
-    start = _Start(plan)
-    threads = [threading.Thread(target=asker.run, args=(start,)) for asker in askers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    elapsed, cpu = time.perf_counter() - start.began, machine.cpu_seconds(plan.pid)
-    for asker in askers:
-        asker.close()
-    used = cpu - start.cpu if cpu is not None and start.cpu is not None else None
-    return _result([answer for asker in askers for answer in asker.answers], elapsed, used)
+    servers = [_Server(plan) for plan in plans]
+    for server in servers:
+        server.begin()
+    for _ in range(max(1, round(plans[0].seconds / TURN_S))):
+        for server in servers:
+            server.turn(TURN_S)
+    return [server.end() for server in servers]
 
 
 def _result(answers: list[_Answer], elapsed: float, cpu: float | None) -> Result:
@@ -218,4 +234,4 @@ def _result(answers: list[_Answer], elapsed: float, cpu: float | None) -> Result
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(run(Plan(**json.load(sys.stdin))))))
+    print(json.dumps([asdict(result) for result in run([Plan(**plan) for plan in json.load(sys.stdin)])]))

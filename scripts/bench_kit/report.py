@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ from bench_kit.rounds import Effort, Outcome
 from bench_kit.startup import Startup
 
 YARDSTICKS: Mapping[Target, str] = {"constant": "bare mitmproxy", "passing": "bare pass-through"}
-PROCESSES: Mapping[Target, str] = {"ours": "ours", **YARDSTICKS}
+PROCESSES: Mapping[Target, str] = {"ours": "ours", "hooks": "ours without the fast lane", **YARDSTICKS}
 
 
 @dataclass(slots=True)
@@ -56,11 +57,16 @@ def as_json(report: Report) -> dict[str, Any]:
 def _case(outcome: Outcome) -> dict[str, Any]:
     return {
         **asdict(outcome.case),
-        "ratio": outcome.ratio,
-        "ratios": list(outcome.ratios),
+        "ratio": _finite(outcome.ratio),
+        "ratios": [_finite(ratio) for ratio in outcome.ratios],
         "ok": outcome.ok,
         "results": {target: asdict(result) for target, result in outcome.results.items()},
     }
+
+
+def _finite(ratio: float) -> float | None:
+    """JSON has no infinity; it stands where no answer was right."""
+    return ratio if math.isfinite(ratio) else None
 
 
 def as_markdown(report: Report) -> str:
@@ -103,7 +109,7 @@ _COLUMNS = (
 
 def _row(outcome: Outcome) -> tuple[str, ...]:
     case, results = outcome.case, outcome.results
-    ours, bare = results["ours"], results[case.yardstick]
+    ours, bare = results[case.subject], results[case.yardstick]
 
     def measured(result: Result) -> str:
         return f"{getattr(result, case.measure):.2f}"

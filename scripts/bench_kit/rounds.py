@@ -1,4 +1,4 @@
-"""Measures one case: every target in every round, one after the other, so that all see the same noise."""
+"""Measures one case, in several rounds; in each of them all targets take turns (`load`), and see the same noise."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def measure(case: Case, servers: Servers, effort: Effort, folder: Path) -> Outco
     body = folder / f"{case.name}.json"
     body.write_bytes(traffic.request_body(case.size, stream=case.stream))
     plans = {target: _plan(case, target, servers, effort, body) for target in case.targets}
-    rounds = [{target: _ask(plan) for target, plan in plans.items()} for _ in range(effort.rounds)]
+    rounds = [dict(zip(plans, _ask(list(plans.values())), strict=True)) for _ in range(effort.rounds)]
     return summary(case, rounds)
 
 
@@ -72,7 +72,8 @@ def summary(case: Case, rounds: Sequence[Mapping[Target, Result]]) -> Outcome:
         case,
         {target: _together([each[target] for each in rounds]) for target in case.targets},
         tuple(
-            _ratio(getattr(each["ours"], case.measure), getattr(each[case.yardstick], case.measure)) for each in rounds
+            _ratio(getattr(each[case.subject], case.measure), getattr(each[case.yardstick], case.measure))
+            for each in rounds
         ),
     )
 
@@ -110,20 +111,20 @@ def _plan(case: Case, target: Target, servers: Servers, effort: Effort, body: Pa
         warmup=effort.warmup,
         unique=not case.hit,
         renew=case.renew,
-        expect=f"x-isartor-layer: {layer}" if target == "ours" else "",
+        expect=f"x-isartor-layer: {layer}" if target == case.subject else "",
         pid=server.pid,
     )
 
 
-def _ask(plan: Plan) -> Result:
+def _ask(plans: Sequence[Plan]) -> list[Result]:
     done = subprocess.run(
         [sys.executable, "-m", "bench_kit.load"],
-        input=json.dumps(asdict(plan)),
+        input=json.dumps([asdict(plan) for plan in plans]),
         cwd=KIT.parent,
         capture_output=True,
         text=True,
-        timeout=plan.warmup + plan.seconds + 3 * PATIENCE_S,
+        timeout=sum(plan.warmup + plan.seconds + 3 * PATIENCE_S for plan in plans),
     )
     if done.returncode:
         raise RuntimeError(f"the load failed: {done.stderr}")
-    return Result(**json.loads(done.stdout))
+    return [Result(**result) for result in json.loads(done.stdout)]

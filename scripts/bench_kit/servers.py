@@ -20,6 +20,8 @@ from bench_kit.cases import Target
 KIT = Path(__file__).parent
 PATIENCE_S = 60.0
 """For a process to start or to end."""
+_OURS: Mapping[Target, Mapping[str, str]] = {"ours": {}, "hooks": {"isartor_lane_enabled": "false"}}
+"""Options of ours, by target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +79,19 @@ class Servers:
             RuntimeError: it does not start.
         """
         if target not in self._servers:
-            self._servers[target] = self._proxy(target, _script(target))
+            self._servers[target] = self._proxy(target)
         return self._servers[target]
 
-    def _proxy(self, name: str, script: str) -> Server:
-        folder, port = self._folder / name, _free_port()
+    def _proxy(self, target: Target) -> Server:
+        folder, port = self._folder / target, _free_port()
+        script = "isartor_addon" if target in _OURS else str(KIT / f"{target}.py")
         options = {
             "confdir": folder / "conf",
             "connection_strategy": "lazy",
             "ssl_verify_upstream_trusted_ca": self._ca,
         }
-        if name == "ours":
-            options |= {"isartor_home": folder / "home", "isartor_hosts": f"localhost:{self.port}"}
+        if target in _OURS:
+            options |= {"isartor_home": folder / "home", "isartor_hosts": f"localhost:{self.port}", **_OURS[target]}
         mitmdump = shutil.which("mitmdump", path=Path(sys.executable).parent)
         if mitmdump is None:
             raise RuntimeError(f"there is no mitmdump beside {sys.executable}: run scripts/setup")
@@ -122,10 +125,6 @@ class Servers:
                     return
             time.sleep(0.05)
         raise RuntimeError(f"a proxy did not start: {self.log}")
-
-
-def _script(target: Target) -> str:
-    return "isartor_addon" if target == "ours" else str(KIT / f"{target}.py")
 
 
 def _end(process: subprocess.Popen[str]) -> None:
