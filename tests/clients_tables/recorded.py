@@ -286,6 +286,16 @@ def agents(run: int) -> list[Sent]:
     return [Sent(RESPONSES, {"user-agent": "Agents/Python 0.24.0"}, body)]
 
 
+def vibe(run: int) -> list[Sent]:
+    """Mistral Vibe, which has no table of its own. Its session's id may come without a single letter in it."""
+    session = ("dea0a237-c6b7-c91c-b5c3-ecdd8752102a", "35434407-5844-4281-9066-667747857179")[run]
+    turn = ("023db11344fbfa60471c7a1d019eeef0", "5bd1ddde89f0af74252f282d76fe5191")[run]
+    headers = {"user-agent": "mistral-client-python/2.6.0", "x-affinity": session, "authorization": "Bearer test"}
+    metadata = {"session_id": session, "message_id": f"user-turn-{turn}-1"}
+    body = {"model": "devstral", "messages": [{"role": "user", "content": "hello"}], "metadata": metadata}
+    return [Sent("https://api.mistral.ai/v1/chat/completions", headers, body)]
+
+
 def unknown(run: int) -> list[Sent]:
     """A tool that nobody has described, with all kinds of bookkeeping."""
     headers = {"user-agent": "novelty/0.1", "x-session-id": SESSIONS[run], "x-request-id": TURNS[run]}
@@ -355,6 +365,7 @@ MODES: dict[str, tuple[str, Callable[[int], list[Sent]]]] = {
     ),
     "node/ai-openai": ("generic", sdk("ai/7.0.173 ai-sdk-provider-utils/5.0.81 node.js/24", RESPONSES, ASKED)),
     "node/fetch": ("generic", sdk("node", CHAT, HELLO)),
+    "vibe": ("generic", vibe),
     "unknown": ("generic", unknown),
 }
 """Mode to the client that is recognised, and its runs."""
