@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from mitmproxy import http
+from mitmproxy.proxy import mode_specs
 
 from isartor_addon.config.schema import Door as DoorConfig
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - names, nothing is bound here
+_SPOKEN_TO = (mode_specs.RegularMode, mode_specs.UpstreamMode, mode_specs.Socks5Mode)
+"""Modes in which clients know the proxy's own address. In others the address they connected to is their server's."""
 _ANTHROPIC = ("/v1/messages", "/v1/complete")
 _GEMINI = ("/v1beta/", "/v1alpha/", "/upload/v1beta/", "/v1/models/")
 _OLLAMA = ("/api/chat", "/api/generate", "/api/embed", "/api/tags", "/api/show", "/api/ps", "/api/version")
@@ -49,7 +52,7 @@ class Door:
     def is_addressed(flow: http.HTTPFlow) -> bool:
         """Whether the client speaks to the proxy itself and not through it."""
         own = flow.client_conn.sockname
-        if own is None or flow.request.port != own[1]:
+        if own is None or flow.request.port != own[1] or not isinstance(flow.client_conn.proxy_mode, _SPOKEN_TO):
             return False
         host = flow.request.host.strip("[]").lower()
         return host in _LOCAL or _same_address(host, own[0])

@@ -1,6 +1,8 @@
 """The base-URL door: which provider a path stands for."""
 
 import pytest
+from mitmproxy.proxy import mode_specs
+from mitmproxy.test import tflow
 
 from isartor_addon.config.schema import Door as DoorConfig
 from isartor_addon.proxy.door import Door, Target
@@ -55,3 +57,17 @@ def test_ollama_is_on_this_machine() -> None:
 def test_other_paths_stand_for_nothing(path: str) -> None:
     """What no provider offers goes nowhere."""
     assert Door(DoorConfig()).target(path) is None
+
+
+@pytest.mark.parametrize(
+    ("mode", "addressed"),
+    [("regular", True), ("upstream:http://proxy.test:3128", True), ("socks5", True)]
+    + [(mode, False) for mode in ("wireguard", "local", "transparent", "reverse:http://10.0.0.7:8080")],
+)
+def test_only_who_speaks_to_the_proxy_speaks_to_the_door(mode: str, addressed: bool) -> None:
+    """Where connections are captured, the address a client has connected to is its server's and not the proxy's."""
+    flow = tflow.tflow()
+    flow.request.host, flow.request.port = "10.0.0.7", 8080
+    flow.client_conn.sockname = ("10.0.0.7", 8080)
+    flow.client_conn.proxy_mode = mode_specs.ProxyMode.parse(mode)
+    assert addressed == Door.is_addressed(flow)
