@@ -39,8 +39,12 @@ _ABOVE = (
 )
 """Layers that hand a stream's bytes on as they are, but for TLS."""
 _TOWARDS_SERVER = (tls.ServerTLSLayer, http_layers.HttpClient, _http1.Http1Client)
-_waiting = SSL._lib.BIO_get_mem_data  # type: ignore[attr-defined]
-_NOWHERE = SSL._ffi.NULL  # type: ignore[attr-defined]
+PIECE = 64 * 1024
+"""Bytes taken from a socket at a time."""
+RECEIVED = bytearray(PIECE)
+"""What has just come from a socket. One for all: nothing is left in it when the next socket is read."""
+_lib, _ffi = SSL._lib, SSL._ffi  # type: ignore[attr-defined]
+_received, _plain, _sent = _ffi.from_buffer(RECEIVED), _ffi.new("char[]", PIECE), _ffi.new("char[]", PIECE)
 
 
 @dataclass(slots=True)
@@ -59,14 +63,14 @@ class Junction:
     """Whether the body is sent to the client in chunks."""
 
     @property
-    def server_ssl(self) -> SSL.Connection | None:
+    def server_cipher(self) -> Cipher | None:
         """The TLS with the provider."""
-        return self.server_tls.tls if self.server_tls is not None else None
+        return Cipher(self.server_tls.tls) if self.server_tls is not None else None
 
     @property
-    def client_ssl(self) -> SSL.Connection | None:
+    def client_cipher(self) -> Cipher | None:
         """The TLS with the client."""
-        return self.client_tls.tls if self.client_tls is not None else None
+        return Cipher(self.client_tls.tls) if self.client_tls is not None else None
 
     @property
     def server_transport(self) -> asyncio.Transport:
@@ -139,14 +143,66 @@ class Junction:
         await self.connections.server_event(events.DataReceived(self.reading.conn, b""))
 
 
-def has_input(tls_: SSL.Connection) -> bool:
-    """Whether bytes that were given to a TLS connection have not been looked at."""
-    return bool(_waiting(tls_._into_ssl, _NOWHERE))
+class Cipher:
+    """
+    The TLS of one connection, without what pyOpenSSL does around each call: new buffers, and a look for errors where
+    there is none. What fails is put to pyOpenSSL, which raises as it would.
+    """
 
+    __slots__ = ("_from", "_into", "_ssl", "_tls")
 
-def has_output(tls_: SSL.Connection) -> bool:
-    """Whether a TLS connection has something to send."""
-    return bool(_waiting(tls_._from_ssl, _NOWHERE))
+    def __init__(self, tls_: SSL.Connection) -> None:
+        self._tls = tls_
+        self._ssl = tls_._ssl
+        self._into, self._from = tls_._into_ssl, tls_._from_ssl
+
+    def decrypt(self, size: int) -> tuple[bytes, bytes, bool]:
+        """
+        Take the first `size` bytes of `RECEIVED`.
+
+        Returns:
+            The plain text, what must be sent back (such as the answer to a key update), and whether the TLS has come
+            to its end or a fault, which mitmproxy will then see for itself.
+        """
+        _lib.BIO_write(self._into, _received, size)
+        data, ended = b"", False
+        while True:
+            got = _lib.SSL_read(self._ssl, _plain, PIECE)
+            if got <= 0:
+                ended = self._has_ended(got)
+                break
+            data = data + _ffi.buffer(_plain, got)[:] if data else _ffi.buffer(_plain, got)[:]
+            if not _lib.BIO_get_mem_data(self._into, _ffi.NULL):
+                break
+        return data, self._output(), ended
+
+    def encrypt(self, data: bytes) -> bytes:
+        """
+        What must be sent so that the other side reads `data`.
+
+        Raises:
+            SSL.Error: there is no sending any more.
+        """
+        if _lib.SSL_write(self._ssl, data, len(data)) != len(data):
+            self._tls._raise_ssl_error(self._ssl, -1)
+        return self._output()
+
+    def _output(self) -> bytes:
+        size = _lib.BIO_get_mem_data(self._from, _ffi.NULL)
+        if not size:
+            return b""
+        if size <= PIECE:
+            return bytes(_ffi.buffer(_sent, _lib.BIO_read(self._from, _sent, size)))
+        return self._tls.bio_read(size)
+
+    def _has_ended(self, result: int) -> bool:
+        try:
+            self._tls._raise_ssl_error(self._ssl, result)
+        except SSL.WantReadError:
+            return False
+        except SSL.Error:
+            pass
+        return True
 
 
 class _Reads:
@@ -270,8 +326,10 @@ def _faults(options: Options) -> Iterable[str]:
     said = _run(reading, events.DataReceived(upstream, b""))
     yield "" if said == ["ResponseEndOfMessage"] else f"a reply ends with {said}"
     ssl = SSL.Connection(SSL.Context(SSL.TLS_METHOD), None)
-    ssl.bio_write(b"x")
-    yield "" if has_input(ssl) and not has_output(ssl) else "TLS is fed otherwise"
+    ssl.set_connect_state()
+    RECEIVED[:1] = b"\x16"
+    data, hello, ended = Cipher(ssl).decrypt(1)
+    yield "" if (data, hello[:1], ended) == (b"", b"\x16", False) else "TLS is fed otherwise"
     yield "" if hasattr(tls.TLSLayer, "receive_data") and hasattr(tls.TLSLayer, "event_to_child") else "TLS has moved"
 
 

@@ -16,24 +16,19 @@ import re
 from collections.abc import Callable
 
 from mitmproxy import ctx, http
-from OpenSSL import SSL
 
 from isartor_addon.config.schema import Streams
 from isartor_addon.pipeline import describe_fault
 from isartor_addon.proxy import internals_streams
-from isartor_addon.proxy.internals_streams import Junction
+from isartor_addon.proxy.internals_streams import RECEIVED, Junction
 from isartor_addon.proxy.tasks import Tasks
 
 logger = logging.getLogger(__name__)
 
-PIECE = 64 * 1024
-"""Bytes taken from a socket at a time."""
 WAITING = 128 * 1024
 """A client that is behind by more bytes makes the provider wait."""
 _CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})\r\n")
-_buffer = bytearray(PIECE)
-"""What has just come from a socket. One for all: nothing is left in it when the next socket is read."""
-_view = memoryview(_buffer)
+_view = memoryview(RECEIVED)
 
 type Look = Callable[[bytes], bytes]
 
@@ -104,8 +99,10 @@ class Splice(asyncio.BufferedProtocol):
         self._at = at
         self._look = look
         self._tasks = tasks
-        self._client_ssl = at.client_ssl
-        self._server_ssl = at.server_ssl
+        self._incoming = at.server_cipher
+        self._outgoing = at.client_cipher
+        self._chunked = at.chunked
+        self._between = at.between_chunks()
         self._from = at.server_transport
         self._to = at.client_writer.transport
         self._before = self._from.get_protocol()
@@ -124,7 +121,7 @@ class Splice(asyncio.BufferedProtocol):
         if not self._at.alive():
             return
         try:
-            ended = self._pass_on(_view[:nbytes])
+            ended = self._pass_on(nbytes)
         except Exception as error:
             logger.warning("a stream broke: %s", describe_fault(error))
             self._from.abort()
@@ -136,42 +133,31 @@ class Splice(asyncio.BufferedProtocol):
             self._from.pause_reading()
             self._tasks.start(self._resume())
 
-    def _pass_on(self, received: memoryview) -> bool:
+    def _pass_on(self, size: int) -> bool:
         """Give the client what has come of the body; whether mitmproxy must go on."""
-        closed = False
-        if self._server_ssl is None:
-            data = bytes(received)
+        ended = False
+        if self._incoming is None:
+            data = bytes(_view[:size])
         else:
-            data, closed = _decrypt(self._server_ssl, received, self._from)
+            data, answer, ended = self._incoming.decrypt(size)
+            if answer:
+                self._from.write(answer)
         if not data:
-            return closed
-        at, look, ended = self._at, self._look, False
-        payload = _only_chunk(data) if at.between_chunks() else None
+            return ended
+        payload = _only_chunk(data) if self._between else None
         if payload is not None:
-            framed = data if at.chunked else payload
+            framed = data if self._chunked else payload
         else:
-            payload, ended = at.read(data)
-            framed = b"%x\r\n%b\r\n" % (len(payload), payload) if at.chunked else payload
+            payload, done = self._at.read(data)
+            ended = ended or done
+            self._between = not ended and self._at.between_chunks()
+            framed = b"%x\r\n%b\r\n" % (len(payload), payload) if self._chunked else payload
         if payload:
-            if look is not None:
-                look(payload)
-            self._write(framed)
-        return ended or closed
-
-    def _write(self, data: bytes) -> None:
-        if self._to.is_closing():
-            return
-        tls = self._client_ssl
-        if tls is None:
-            self._to.write(data)
-            return
-        tls.sendall(data)
-        size = len(data) + 1024
-        while True:
-            encrypted = tls.bio_read(size)
-            self._to.write(encrypted)
-            if len(encrypted) < size:
-                return
+            if self._look is not None:
+                self._look(payload)
+            if not self._to.is_closing():
+                self._to.write(framed if self._outgoing is None else self._outgoing.encrypt(framed))
+        return ended
 
     async def _resume(self) -> None:
         """Read on when the client has caught up."""
@@ -203,23 +189,6 @@ class Splice(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """It no longer does."""
         self._before.resume_writing()
-
-
-def _decrypt(tls: SSL.Connection, received: memoryview, transport: asyncio.Transport) -> tuple[bytes, bool]:
-    """The plain text, and whether the TLS has come to its end, which mitmproxy will then see for itself."""
-    size = tls.bio_write(received)
-    data, closed = b"", False
-    try:
-        data = tls.recv(size)
-        while internals_streams.has_input(tls):
-            data += tls.recv(size)
-    except SSL.WantReadError:
-        pass
-    except SSL.Error:
-        closed = True
-    if internals_streams.has_output(tls):  # such as the answer to a key update
-        transport.write(tls.bio_read(PIECE))
-    return data, closed
 
 
 def _only_chunk(data: bytes) -> bytes | None:
