@@ -73,12 +73,11 @@ class Journal:
         canonical = b"" if prints else exchange.identity.canonical
         if len(canonical) > LARGEST_PRINTED:
             canonical = b""
-        record = record_of(exchange, layer=layer, status=status)
         with self._changed:
             if self._closed or len(self._waiting) >= MOST_WAITING or self._waiting_bytes > MOST_WAITING_BYTES:
                 self.lost += 1
                 return
-            self._waiting.append((record, canonical, prints))
+            self._waiting.append((record_of(exchange, layer=layer, status=status), canonical, prints))
             self._waiting_bytes += len(canonical)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="isartor-journal", daemon=True)

@@ -84,29 +84,27 @@ def make_response(
     status: int, body: bytes, recorded: Iterable[tuple[str, str]], told: Mapping[str, str] | None = None
 ) -> http.Response:
     """A response of our own; the body is sent as it is, which `http.Response.make` would look into first."""
-    fields, now = _fields(len(body), recorded, told or {}), time.time()
-    return http.Response(b"HTTP/1.1", status, _reason(status), http.Headers(fields), body, None, now, now)
+    fields = [
+        (name.encode("latin-1", "replace"), value.encode("latin-1", "replace"))
+        for name, value in _fields(len(body), recorded, told or {})
+    ]
+    reason, now = status_codes.RESPONSES.get(status, "").encode(), time.time()
+    return http.Response(b"HTTP/1.1", status, reason, http.Headers(fields), body, None, now, now)
 
 
 def written_response(status: int, body: bytes, recorded: Iterable[tuple[str, str]], told: Mapping[str, str]) -> bytes:
     """The bytes that mitmproxy sends for `make_response` over HTTP/1."""
-    fields = b"".join(b"%b: %b\r\n" % field for field in _fields(len(body), recorded, told))
-    return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status, _reason(status), fields, body)
+    fields = "".join([f"{name}: {value}\r\n" for name, value in _fields(len(body), recorded, told)])
+    head = f"HTTP/1.1 {status} {status_codes.RESPONSES.get(status, '')}\r\n{fields}\r\n"
+    return head.encode("latin-1", "replace") + body
 
 
-def _fields(size: int, recorded: Iterable[tuple[str, str]], told: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    fields = [
-        (name.encode("latin-1"), value.encode("latin-1"))
-        for name, value in recorded
-        if name.lower() != "content-length"  # a cassette that somebody has written may hold one
-    ]
-    fields += [(name.encode(), value.encode("latin-1", "replace")) for name, value in told.items()]
-    fields.append((b"content-length", b"%d" % size))
+def _fields(size: int, recorded: Iterable[tuple[str, str]], told: Mapping[str, str]) -> list[tuple[str, str]]:
+    # A cassette that somebody has written may hold a length.
+    fields = [field for field in recorded if field[0].lower() != "content-length"]
+    fields += told.items()
+    fields.append(("content-length", str(size)))
     return fields
-
-
-def _reason(status: int) -> bytes:
-    return status_codes.RESPONSES.get(status, "").encode()
 
 
 def json_response(status: int, body: bytes, told: Mapping[str, str] | None = None) -> http.Response:

@@ -16,7 +16,7 @@ from mitmproxy.net.http.http1 import connection_close, expected_http_body_size, 
 from mitmproxy.options import Options
 from mitmproxy.proxy import commands, context, events, layer, mode_specs
 from mitmproxy.proxy.layers import http as http_layers
-from mitmproxy.proxy.layers.http import _http1, _hooks
+from mitmproxy.proxy.layers.http import _hooks, _http1
 
 type Commands = Generator[commands.Command, Any, None]
 type Step = Callable[[events.Event], Commands]

@@ -9,30 +9,31 @@ nobody else sees; a byte-identical repeat is not read again (`memo.py`).
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
-from typing import Protocol
+from random import getrandbits
+from typing import TYPE_CHECKING, Protocol
 
 from mitmproxy import ctx, http
 from mitmproxy.proxy import commands, events, layer
 
 from isartor_addon.assemble import House
 from isartor_addon.core.errors import BadControl, ClientMistake
-from isartor_addon.core.exchange import Exchange, Request
+from isartor_addon.core.exchange import Exchange
 from isartor_addon.core.outcome import Answer
 from isartor_addon.pipeline import describe_fault
 from isartor_addon.proxy import coding, convert, internals
 from isartor_addon.proxy.display import Display
 from isartor_addon.proxy.gate import Gate
-from isartor_addon.proxy.memo import Known, Memo
+from isartor_addon.proxy.memo import Known, Memo, Opening, Openings
 from isartor_addon.proxy.ours import is_ours, routes_of
 from isartor_addon.proxy.request_reader import Head, RequestReader
-from isartor_addon.proxy.requests import Requests, put_answer
+from isartor_addon.proxy.requests import Requests, asked_by, put_answer
 from isartor_addon.proxy.tasks import Tasks
-from isartor_addon.wire.base import Route
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as HASH
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +80,7 @@ class Lane:
         self.gate = gate
         self.display = display
         self.memo = Memo()
+        self.openings = Openings()
 
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
         """A layer has been chosen."""
@@ -89,6 +91,8 @@ class Lane:
     def configure(self, updated: set[str]) -> None:
         """Options have changed: what was read may be read otherwise now."""
         self.memo.clear()
+        self.openings.clear()
+        self.requests.forget_read()
         self.gate.reconsider()
 
 
@@ -104,19 +108,7 @@ def lay(hooks: Hooks, house: Callable[[], House], *, requests: Requests, tasks: 
     return lane
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What the head of a request says."""
-
-    flow: http.HTTPFlow
-    """Nobody else has seen it."""
-    request: Request
-    routes: tuple[Route, ...]
-    closes: bool
-    """Whether the connection ends with the answer."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Answered:
     """What is to be written, and the flow to show."""
 
@@ -132,7 +124,7 @@ class _Connection:
         self._lane = lane
         self._below = below
         self._client = below.context.client
-        self._reader = RequestReader(self._read_head)
+        self._reader = RequestReader[Opening](self._read_head)
         self._closed = False
         self._server: object = None
         self._place = sha256()
@@ -158,25 +150,23 @@ class _Connection:
         reader = self._reader
         if not reader and (known := self._lane.memo.get(self._digest(data))) is not None:
             # All of it is one request that was read before.
-            if (answered := self._answer(lambda: self._repeat(known, data))) is None:
+            if (answered := self._find(self._repeat, known, data)) is None:
                 yield from self._pass_on(events.DataReceived(self._client, data))
             else:
                 yield from self._write(answered)
             return
         goes_on = reader.take(data)
         while goes_on and (head := reader.head) is not None and reader.whole:
-            raw = reader.request()
-            if (answered := self._answer(partial(self._look_up, raw, head))) is None:
+            if (answered := self._find(self._look_up, head, reader.request())) is None:
+                goes_on = False
                 break
             yield from self._write(answered)
             if self._closed:
                 reader.all()
                 return
             goes_on = reader.next()
-        else:
-            if goes_on:
-                return
-        yield from self._hand_over()
+        if not goes_on:
+            yield from self._hand_over()
 
     def _hand_over(self) -> internals.Commands:
         """Let the layer below have what was held back."""
@@ -190,64 +180,67 @@ class _Connection:
             self._closed = True
             yield commands.CloseConnection(self._client)
 
-    def _answer(self, find: Callable[[], _Answered | None]) -> _Answered | None:
+    def _find[T](self, how: Callable[[T, bytes], _Answered | None], what: T, raw: bytes) -> _Answered | None:
+        """Look for an answer; a fault of ours is none."""
         if self._lane.gate.watched and self._lane.display.is_full:
             return None
         try:
-            return find()
+            return how(what, raw)
         except Exception as error:
             logger.warning("%s; the request takes mitmproxy's own way", describe_fault(error))
             return None
 
-    def _read_head(self, head: bytes) -> Head[_Asked] | None:
-        try:
-            flow = internals.read_head(self._below, head)
-            size = internals.body_size(flow.request)
-        except ValueError:
-            return None
-        names = {name.lower() for name, _ in flow.request.headers.fields}
-        if not size or size > LARGEST or flow.request.http_version != "HTTP/1.1" or not names.isdisjoint(_NOT_OURS):
+    def _read_head(self, head: bytes) -> Head[Opening] | None:
+        openings, place = self._lane.openings, self._place_now().digest()
+        opening = openings.get(place, head)
+        if opening is None:
+            try:
+                opening = self._open(head)
+            except (ValueError, AssertionError):  # mitmproxy will say what it does not like
+                return None
+            if opening is None:
+                return None
+            openings.put(place, head, opening)
+        return Head(len(head), opening.body_size, opening) if opening.body_size <= LARGEST else None
+
+    def _open(self, head: bytes) -> Opening | None:
+        flow = internals.read_head(self._below, head)
+        request = flow.request
+        size = internals.body_size(request)
+        names = {name.lower() for name, _ in request.headers.fields}
+        if not size or size > LARGEST or request.http_version != "HTTP/1.1" or not names.isdisjoint(_NOT_OURS):
             return None
         self._lane.prepare(flow)
-        if flow.response is not None or flow.request.stream or not is_ours(flow, self._lane.house().hosts):
+        if flow.response is not None or request.stream or not is_ours(flow, self._lane.house().hosts):
             return None
         routes = routes_of(flow)
         if not routes:
             return None
-        return Head(len(head), size, _Asked(flow, convert.request_of(flow), routes, internals.closes(flow.request)))
+        return Opening(asked_by(flow, convert.request_of(flow), routes), size, internals.closes(request))
 
-    def _look_up(self, raw: bytes, head: Head[_Asked]) -> _Answered | None:
+    def _look_up(self, head: Head[Opening], raw: bytes) -> _Answered | None:
         """Answer a request that has been gathered."""
-        digest, asked = self._digest(raw), head.meaning
-        if (known := self._lane.memo.get(digest)) is not None:
+        lane, digest, opening = self._lane, self._digest(raw), head.meaning
+        if (known := lane.memo.get(digest)) is not None:
             return self._repeat(known, raw)
-        asked.flow.request.raw_content = raw[head.size :]
         try:
-            exchange = self._lane.requests.read(asked.flow, asked.request, asked.routes)
+            exchange = lane.requests.read(opening.asked, id=_new_id(), raw=raw[head.size :])
         except (BadControl, ClientMistake, coding.Undecodable, coding.BodyTooLarge):
             return None
         answer = self._peek(exchange)
         if answer is None:
             exchange.trail.clear()
-            self._lane.requests.foresee(asked.request, exchange, self._client)
+            lane.requests.foresee(opening.asked.request, exchange, self._client)
             return None
-        self._lane.memo.put(digest, exchange, head_size=head.size, closes=asked.closes)
-        return self._answered(exchange, answer, asked.closes, asked.flow if self._lane.gate.watched else None)
+        known = Known(exchange.again(id="", started=0.0), head.size, opening.closes)
+        lane.memo.put(digest, known)
+        return self._answered(known, exchange, answer, raw)
 
     def _repeat(self, known: Known, raw: bytes) -> _Answered | None:
         """Answer a request that was read before."""
-        lane = self._lane
-        exchange = known.exchange.again(id=str(uuid.uuid4()), started=lane.house().clock.time())
+        exchange = known.exchange.again(id=_new_id(), started=self._lane.house().clock.time())
         answer = self._peek(exchange)
-        if answer is None:
-            return None
-        flow = None
-        if lane.gate.watched:
-            flow = internals.read_head(self._below, raw[: known.head_size])
-            flow.id = exchange.id
-            flow.request.raw_content = raw[known.head_size :]
-            lane.prepare(flow)
-        return self._answered(exchange, answer, known.closes, flow)
+        return None if answer is None else self._answered(known, exchange, answer, raw)
 
     def _peek(self, exchange: Exchange) -> Answer | None:
         outcome = self._lane.house().pipeline.peek(exchange)
@@ -255,31 +248,41 @@ class _Connection:
             return None
         return outcome
 
-    def _answered(self, exchange: Exchange, answer: Answer, closes: bool, flow: http.HTTPFlow | None) -> _Answered:
+    def _answered(self, known: Known, exchange: Exchange, answer: Answer, raw: bytes) -> _Answered:
         house = self._lane.house()
         told = convert.said(exchange, layer=answer.layer, deflected=True, age_s=answer.age_s)
         data = convert.written_response(answer.status, answer.body, answer.headers, told)
-        if flow is not None:
-            flow.request.timestamp_end = exchange.started
-            convert.strip_control(flow.request, tenant_header=house.config.tenant_header)
-            put_answer(flow, exchange, answer)
+        flow = self._flow(known, exchange, answer, raw) if self._lane.gate.watched else None
         house.journal.record(exchange, layer=answer.layer, status=answer.status)
-        return _Answered(data, closes, flow)
+        return _Answered(data, known.closes, flow)
 
-    def _digest(self, data: bytes) -> bytes:
-        """The bytes of a request, and all of the connection that its reading depends on."""
+    def _flow(self, known: Known, exchange: Exchange, answer: Answer, raw: bytes) -> http.HTTPFlow:
+        """The flow that the hooks would have made."""
+        flow = internals.read_head(self._below, raw[: known.head_size])
+        flow.id = exchange.id
+        flow.request.raw_content = raw[known.head_size :]
+        flow.request.timestamp_start = flow.request.timestamp_end = exchange.started
+        self._lane.prepare(flow)
+        convert.strip_control(flow.request, tenant_header=self._lane.house().config.tenant_header)
+        put_answer(flow, exchange, answer)
+        return flow
+
+    def _digest(self, raw: bytes) -> bytes:
+        """Of the bytes of a request, and of all of the connection that its reading depends on."""
+        state = self._place_now().copy()
+        state.update(raw)
+        return state.digest()
+
+    def _place_now(self) -> HASH:
         server = self._below.context.server
         if (server.address, server.tls) != self._server:
             self._server = (server.address, server.tls)
             client = self._client
-            came_by = (
-                client.peername and client.peername[0],
-                client.sockname,
-                client.proxy_mode.full_spec,
-                client.tls,
-                client.sni,
-            )
+            peer = client.peername and client.peername[0]
+            came_by = (peer, client.sockname, client.proxy_mode.full_spec, client.tls, client.sni)
             self._place = sha256(repr((self._below.mode, self._server, came_by)).encode())
-        state = self._place.copy()
-        state.update(data)
-        return state.digest()
+        return self._place
+
+
+def _new_id() -> str:
+    return f"{getrandbits(128):032x}"  # names a flow, guards nothing

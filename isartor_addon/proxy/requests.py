@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mitmproxy import connection, http
 
@@ -14,7 +14,7 @@ from isartor_addon.assemble import MIB, House
 from isartor_addon.core.errors import BadControl, ClientMistake, NotRecorded
 from isartor_addon.core.exchange import Exchange, Request
 from isartor_addon.core.outcome import Answer, Outcome, Refuse, Stream
-from isartor_addon.intake import read_body
+from isartor_addon.intake import Sender, read_body
 from isartor_addon.proxy import coding, convert, models, native
 from isartor_addon.proxy.door import Door
 from isartor_addon.proxy.ours import DOOR, sender_of
@@ -25,6 +25,23 @@ from isartor_addon.proxy.tasks import Tasks
 from isartor_addon.wire.base import Route
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the head of a request says, and who says it."""
+
+    request: Request
+    routes: tuple[Route, ...]
+    """What it may mean."""
+    by_door: bool
+    """Whether it came to the proxy's own port."""
+    sender: Sender
+
+
+def asked_by(flow: http.HTTPFlow, request: Request, routes: tuple[Route, ...]) -> Asked:
+    """What the head of `flow` says; our hook `requestheaders` has seen it."""
+    return Asked(request, routes, DOOR in flow.metadata, sender_of(flow))
 
 
 class Requests:
@@ -61,7 +78,9 @@ class Requests:
         """Read the request, ask the layers, and do as the first of them says."""
         house = self._house()
         try:
-            exchange = self._foreseen(flow, request) or self.read(flow, request, routes)
+            exchange = self._foreseen(flow, request) or self.read(
+                asked_by(flow, request, routes), id=flow.id, raw=flow.request.raw_content or b""
+            )
         except BadControl as error:
             _refuse(flow, routes[0], error)
             return
@@ -95,24 +114,31 @@ class Requests:
         exchange.id = flow.id
         return exchange
 
-    def read(self, flow: http.HTTPFlow, request: Request, routes: tuple[Route, ...]) -> Exchange:
+    def forget_read(self) -> None:
+        """A setting has changed, so that what was read may be read otherwise now."""
+        self._read_before.clear()
+
+    def read(self, asked: Asked, *, id: str, raw: bytes) -> Exchange:
         """
-        Decode and read the request.
+        Decode and read a request.
+
+        Args:
+            asked: what its head says.
+            id: of the flow.
+            raw: the body as it was received.
 
         Raises:
             BadControl: a control header holds none of its values.
             ClientMistake, Undecodable, BodyTooLarge: it cannot be read.
         """
-        house = self._house()
-        raw = flow.request.raw_content or b""
+        house, request = self._house(), asked.request
         limit = house.config.body_limit_mb * MIB
         raw = coding.decode(raw, request.headers.get("content-encoding", ""), limit=limit)
-        body, route = read_body(routes, raw)
-        if route.wire is wire.native.WIRE and DOOR in flow.metadata:
+        body, route = read_body(asked.routes, raw)
+        if route.wire is wire.native.WIRE and asked.by_door:
             target = Door(house.config.door).native_target()
             request = replace(request, scheme=target.scheme, host=target.host, port=target.port)
-        started, sender = house.clock.time(), sender_of(flow)
-        exchange = house.intake.read(request, route, body, id=flow.id, started=started, sender=sender)
+        exchange = house.intake.read(request, route, body, id=id, started=house.clock.time(), sender=asked.sender)
         exchange.raw = raw
         return exchange
 
