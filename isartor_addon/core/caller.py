@@ -12,7 +12,7 @@ from isartor_addon.core.prompt import Json
 
 _CREDENTIALS = ("authorization", "x-api-key", "x-goog-api-key", "api-key")
 _QUERY_CREDENTIALS = ("key", "api_key", "api-key", "access_token")
-_PAYERS = ("openai-organization", "openai-project", "x-goog-user-project", "chatgpt-account-id")
+_PAYERS = ("openai-organization", "openai-project", "x-goog-user-project", "chatgpt-account-id", "x-hf-bill-to")
 """Headers that choose who pays, among those whom the credential may charge."""
 _OTHER_CREDENTIALS = ("api-key", "apikey", "authorization", "auth", "token", "subscription-key", "cookie")
 """How the names of credentials end that are not in the table. Sought only where the table finds nothing."""

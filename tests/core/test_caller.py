@@ -134,7 +134,7 @@ def test_a_key_is_the_same_wherever_it_stands() -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["openai-organization", "openai-project", "x-goog-user-project", "chatgpt-account-id"]
+    "header", ["openai-organization", "openai-project", "x-goog-user-project", "chatgpt-account-id", "x-hf-bill-to"]
 )
 def test_who_pays_counts(header: str) -> None:
     """The organisation or project that a request names is billed."""
