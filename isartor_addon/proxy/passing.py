@@ -12,6 +12,29 @@ from isartor_addon.core.exchange import Exchange
 from isartor_addon.proxy.tee import Tee
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What of a request its answer depends on, as we let it go on."""
+
+    path: str
+    """Without the query."""
+    body: bytes | None
+
+    @classmethod
+    def of(cls, request: http.Request) -> Sent:
+        """Read it off a request."""
+        return cls(request.path.partition("?")[0], request.raw_content)
+
+    def asks_the_same(self, other: Sent) -> bool:
+        """
+        Whether `other` is the same question.
+
+        Where it is sent is another matter: to another host or below another path leads to the same model.
+        """
+        one_way = self.path.endswith(other.path) or other.path.endswith(self.path)
+        return one_way and self.body == other.body
+
+
 @dataclass(slots=True)
 class Passing:
     """One flow between `request` and its end."""
@@ -23,6 +46,10 @@ class Passing:
     """Who answers: `l3` is the provider."""
     outcome: str
     """A key of `show.MARKS`."""
+    sent: Sent | None = None
+    """What was let go on to the provider."""
+    unlearned: str = ""
+    """Why its reply is not learned, as the layers have been told; empty where it may be."""
     tee: Tee | None = None
     """Learns the reply."""
     stream: Callable[[bytes], bytes] | bool | None = None

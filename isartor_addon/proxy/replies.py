@@ -6,7 +6,7 @@ from mitmproxy import http
 
 from isartor_addon.assemble import MIB
 from isartor_addon.proxy import convert, native
-from isartor_addon.proxy.passing import Passing
+from isartor_addon.proxy.passing import Passing, Sent
 from isartor_addon.proxy.show import show, show_trail
 from isartor_addon.proxy.splice import Splices
 from isartor_addon.proxy.tasks import Tasks
@@ -31,6 +31,9 @@ class Replies:
         if deflected:
             response.stream = self._splices.follow(flow, passing.house.config.streams)
         elif response.status_code < 300 and response.status_code != 101:
+            if passing.sent is not None and not passing.sent.asks_the_same(Sent.of(flow.request)):
+                passing.unlearned = "another addon changed the request"
+                passing.house.pipeline.lost(passing.exchange, passing.unlearned)
             self._tee(flow, response, passing)
 
     def end(self, flow: http.HTTPFlow, response: http.Response, passing: Passing) -> None:
@@ -62,15 +65,16 @@ class Replies:
         exchange = passing.exchange
         content_type = response.headers.get("content-type", "").lower()
         mode = _mode_of(content_type, exchange.mode)
-        passing.tee = Tee(
-            exchange,
-            passing.house.pipeline,
-            mode=mode,
-            encodings=response.headers.get("content-encoding", ""),
-            headers=convert.kept_headers(response, exchange.route.wire.request_id_headers),
-            limit=passing.house.config.body_limit_mb * MIB,
-            background=self._tasks.start,
-        )
+        if not passing.unlearned:
+            passing.tee = Tee(
+                exchange,
+                passing.house.pipeline,
+                mode=mode,
+                encodings=response.headers.get("content-encoding", ""),
+                headers=convert.kept_headers(response, exchange.route.wire.request_id_headers),
+                limit=passing.house.config.body_limit_mb * MIB,
+                background=self._tasks.start,
+            )
         if mode != "json" and not passing.native:
             response.stream = passing.stream = self._splices.follow(flow, passing.house.config.streams, passing.tee)
 
@@ -79,7 +83,7 @@ class Replies:
         if passing.native:
             native.answer_as_native(response)
         if tee is None:
-            if passing.layer == convert.PROVIDER_TAG:
+            if passing.layer == convert.PROVIDER_TAG and not passing.unlearned:
                 passing.house.pipeline.lost(passing.exchange, f"the provider answered {response.status_code}")
         elif passing.stream is response.stream and response.raw_content is None:
             response.content = b"".join(tee.chunks)

@@ -18,7 +18,7 @@ from isartor_addon.intake import Sender, read_body
 from isartor_addon.proxy import coding, convert, models, native
 from isartor_addon.proxy.door import Door
 from isartor_addon.proxy.ours import DOOR, sender_of
-from isartor_addon.proxy.passing import Passing
+from isartor_addon.proxy.passing import Passing, Sent
 from isartor_addon.proxy.relay import Relay
 from isartor_addon.proxy.show import show
 from isartor_addon.proxy.tasks import Tasks
@@ -181,6 +181,7 @@ class Requests:
             door = house.config.door
             target = Door(door).native_target()
             native.send_as_chat(flow, exchange, target=target, default_model=door.native_model)
+        passing.sent = Sent.of(flow.request)
 
     def _pass_unread(self, flow: http.HTTPFlow, route: Route, error: Exception) -> None:
         """A request that we cannot read goes on as it came; the provider says what is wrong with it."""

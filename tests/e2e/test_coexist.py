@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.harness import Proxy, Setup
-from tests.e2e.wires import CHAT, MESSAGES
+import pytest
+
+from tests.e2e.harness import GEMINI, Proxy, Setup
+from tests.e2e.wires import CHAT, GENERATE, MESSAGES, Ask
 from tests.fake import Provider
 
 ADDON = '''
@@ -115,4 +117,76 @@ def test_the_cache_can_be_switched_off(launch: Callable[..., Proxy], provider: P
     with launch(Setup(options={"isartor_cache_enabled": "false"})).client() as client:
         replies = [CHAT.send(client, words, stream=True) for _ in range(2)]
     assert replies[0].content != replies[1].content
+    assert provider.generations(words) == 2
+
+
+CHANGING = '''
+from mitmproxy import http
+
+
+class Changing:
+    """Somebody's own addon, told by headers what to do."""
+
+    def request(self, flow):
+        if old := flow.request.headers.pop("x-swap", ""):
+            flow.request.text = flow.request.text.replace(old, "something else")
+        if path := flow.request.headers.pop("x-path", ""):
+            flow.request.path = path
+        if said := flow.request.headers.pop("x-say", ""):
+            flow.response = http.Response.make(200, said, {"content-type": "application/json"})
+
+
+addons = [Changing()]
+'''
+SAID = (
+    '{"id":"c1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":'
+    '{"role":"assistant","content":"mocked"},"finish_reason":"stop"}]}'
+)
+
+
+def _changing(folder: Path) -> Path:
+    path = folder / "changing.py"
+    path.write_text(CHANGING)
+    return path
+
+
+@pytest.mark.parametrize("ask", [CHAT, MESSAGES], ids=lambda ask: ask.name)
+@pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
+def test_an_answer_to_another_question_is_not_learned(
+    launch: Callable[..., Proxy], provider: Provider, tmp_path: Path, ask: Ask, stream: bool, words: str
+) -> None:
+    """What the provider says to a request that another addon has rewritten is no answer to what was asked."""
+    with launch(Setup(after=(_changing(tmp_path),))).client() as client:
+        first = ask.send(client, words, stream=stream, headers={"x-swap": words})
+        second = ask.send(client, words, stream=stream)
+        third = ask.send(client, words, stream=stream)
+    assert words not in ask.read(first)
+    assert words in ask.read(second)
+    assert second.content == third.content
+    assert provider.generations(words) == 1
+
+
+def test_another_path_is_another_question(
+    launch: Callable[..., Proxy], provider: Provider, tmp_path: Path, words: str
+) -> None:
+    """The same where another addon sends the request to another model's path; a prefix to the path is only a way."""
+    other = "/v1beta/models/another-model:generateContent"
+    prefixed = f"/proxied{GENERATE.whole.removeprefix(GEMINI)}"
+    with launch(Setup(after=(_changing(tmp_path),))).client() as client:
+        replies = [GENERATE.send(client, words, headers={"x-path": path} if path else {}) for path in (other, "", "")]
+        replies += [GENERATE.send(client, f"way {words}", headers={"x-path": prefixed}) for _ in range(2)]
+    assert [reply.headers["x-isartor-layer"] for reply in replies] == ["l3", "l3", "l1a", "l3", "l1a"]
+    assert [call.path for call in provider.about(f"way {words}")] == [prefixed]
+
+
+def test_another_addons_answer_is_not_learned(
+    launch: Callable[..., Proxy], provider: Provider, tmp_path: Path, words: str
+) -> None:
+    """An answer that another addon gives in the provider's place is that addon's affair, on a warm connection too."""
+    with launch(Setup(after=(_changing(tmp_path),))).client() as client:
+        CHAT.send(client, f"warm {words}")
+        mocked = CHAT.send(client, words, headers={"x-say": SAID})
+        asked = CHAT.send(client, words)
+    assert mocked.text == SAID
+    assert words in CHAT.read(asked)
     assert provider.generations(words) == 2
