@@ -31,8 +31,8 @@ class Replies:
         if deflected:
             response.stream = self._splices.follow(flow, passing.house.config.streams)
         elif response.status_code < 300 and response.status_code != 101:
-            if passing.sent is not None and not passing.sent.asks_the_same(Sent.of(flow.request)):
-                passing.unlearned = "another addon changed the request"
+            passing.unlearned = _unlearnable(flow, response, passing)
+            if passing.unlearned:
                 passing.house.pipeline.lost(passing.exchange, passing.unlearned)
             self._tee(flow, response, passing)
 
@@ -92,6 +92,15 @@ class Replies:
         else:
             tee(response.raw_content or b"")
             tee(b"")
+
+
+def _unlearnable(flow: http.HTTPFlow, response: http.Response, passing: Passing) -> str:
+    """Why a success is no answer to what was asked; empty where it may be one."""
+    if response.status_code != 200:  # part of one, or the promise of one
+        return f"the provider answered {response.status_code}"
+    if passing.sent is not None and not passing.sent.asks_the_same(Sent.of(flow.request)):
+        return "another addon changed the request"
+    return ""
 
 
 def _mode_of(content_type: str, asked: str) -> str:

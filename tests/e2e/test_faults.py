@@ -256,3 +256,18 @@ def test_a_cut_before_the_first_or_after_the_last_event(
     again = MESSAGES.send(client, words, stream=True)
     assert again.headers["x-isartor-layer"] == ("l3" if cut == 0 else "l1a")
     assert "message_stop" in again.text
+
+
+@pytest.mark.parametrize("status", [201, 202, 206])
+@both_ways
+def test_another_success_is_passed_on_and_never_stored(
+    client: httpx.Client, provider: Provider, status: int, stream: bool, words: str
+) -> None:
+    """A reply that is not plainly 200 (part of one, or a promise of one) would be replayed as what it is not."""
+    whole = CHAT.send(client, f"other {words}", stream=stream)
+    said = Plan(f"the {words}", status=status, pieces=(whole.content,), content_type=whole.headers["content-type"])
+    provider.plan(said)
+    replies = [CHAT.send(client, f"the {words}", stream=stream) for _ in range(2)]
+    assert [reply.status_code for reply in replies] == [status] * 2
+    assert [reply.content for reply in replies] == [whole.content] * 2
+    assert provider.generations(f"the {words}") == 2
