@@ -176,7 +176,7 @@ class Isartor:
             if passing := self._passing.get(flow.id):
                 self._replies.begin(flow, response, passing)
             elif "isartor" not in flow.metadata and response.status_code != 101 and is_ours(flow, self.house.hosts):
-                response.stream = self._splices.follow(flow, self.house.config.streams)
+                response.stream = response.stream or self._splices.follow(flow, self.house.config.streams)
         except Exception as error:
             self._fault(flow, error)
 

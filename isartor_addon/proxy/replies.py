@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 from mitmproxy import http
 
 from isartor_addon.assemble import MIB
@@ -29,7 +32,7 @@ class Replies:
         for name, value in told.items():
             response.headers[name] = value
         if deflected:
-            response.stream = self._splices.follow(flow, passing.house.config.streams)
+            response.stream = response.stream or self._splices.follow(flow, passing.house.config.streams)
         elif response.status_code < 300 and response.status_code != 101:
             passing.unlearned = _unlearnable(flow, response, passing)
             if passing.unlearned:
@@ -75,7 +78,11 @@ class Replies:
                 limit=passing.house.config.body_limit_mb * MIB,
                 background=self._tasks.start,
             )
-        if mode != "json" and not passing.native:
+        if mode == "json" or passing.native:
+            return
+        if callable(response.stream):  # another addon's; it goes on working, on what has come from us
+            response.stream = passing.stream = _in_turn(passing.tee, response.stream)
+        else:
             response.stream = passing.stream = self._splices.follow(flow, passing.house.config.streams, passing.tee)
 
     def _learn(self, flow: http.HTTPFlow, response: http.Response, passing: Passing) -> None:
@@ -92,6 +99,15 @@ class Replies:
         else:
             tee(response.raw_content or b"")
             tee(b"")
+
+
+def _in_turn(tee: Tee | None, then: Callable[[bytes], Iterable[bytes] | bytes]) -> Callable[[bytes], Any]:
+    """Show the provider's bytes to `tee` before another addon has them."""
+
+    def stream(data: bytes) -> Iterable[bytes] | bytes:
+        return then(tee(data) if tee is not None else data)
+
+    return stream
 
 
 def _unlearnable(flow: http.HTTPFlow, response: http.Response, passing: Passing) -> str:

@@ -190,3 +190,29 @@ def test_another_addons_answer_is_not_learned(
     assert mocked.text == SAID
     assert words in CHAT.read(asked)
     assert provider.generations(words) == 2
+
+
+STREAMING = '''
+class Streaming:
+    """Somebody's own addon that changes streams as they go by."""
+
+    def responseheaders(self, flow):
+        flow.response.stream = lambda data: data.replace(b"ANSWER", b"answer")
+
+
+addons = [Streaming()]
+'''
+
+
+def test_streams_that_another_addon_changes_go_on_being_changed(
+    launch: Callable[..., Proxy], provider: Provider, tmp_path: Path, words: str
+) -> None:
+    """An addon before ours that has put a function on a stream keeps it; one after ours takes the stream from us."""
+    script = tmp_path / "streaming.py"
+    script.write_text(STREAMING)
+    for place in ("before", "after"):
+        own = launch(Setup(**{place: (script,)}), place)  # type: ignore[arg-type]
+        with own.client() as client:
+            reply = CHAT.send(client, f"{place} {words}", stream=True)
+        assert "answer" in CHAT.read(reply)
+        assert "Addon error" not in own.log
