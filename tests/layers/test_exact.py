@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from isartor_addon.core.errors import NotRecorded
-from isartor_addon.core.exchange import Exchange
+from isartor_addon.core.exchange import CacheUse, Exchange
 from isartor_addon.core.identity import ANYONE, key_for
 from isartor_addon.core.outcome import Answer, Refuse, Stream
 from isartor_addon.core.prompt import Part, Text
@@ -185,6 +185,14 @@ def test_a_recording_that_cannot_be_said_otherwise_is_a_miss(answers: FakeAnswer
     assert isinstance(layer.peek(exchange()), Answer)
     assert layer.peek(asked) is None
     assert "miss" == asked.trail[-1].outcome
+
+
+@pytest.mark.parametrize("cache", ["refresh", "bypass"])
+def test_a_cassette_answers_who_would_rather_have_it_fresh(answers: FakeAnswers, cache: CacheUse) -> None:
+    """A tool that always sends `cache-control: no-cache` was recorded so, and is played so: nobody else can answer."""
+    taught(answers)
+    player = exact(answers, replay_only=True)
+    assert isinstance(player.peek(exchange(cache=cache)), Answer)
 
 
 # --- single-flight --------------------------------------------------------------------------------------------------

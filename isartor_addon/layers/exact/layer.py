@@ -160,7 +160,8 @@ class ExactLayer(Layer):
         self._land(exchange, "lost")
 
     def _may_look(self, exchange: Exchange) -> bool:
-        return exchange.control.cache in ("use", "only") and not exchange.identity.uncacheable
+        wanted = self._replay_only or exchange.control.cache in ("use", "only")
+        return wanted and not exchange.identity.uncacheable
 
     def _asked(self, exchange: Exchange) -> tuple[str, str, float]:
         return exchange.session, exchange.identity.key, self._clock.monotonic()
