@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.harness import GEMINI, Proxy, Setup
+from tests.e2e.harness import GEMINI, Proxy, Setup, wait_for
 from tests.e2e.wires import CHAT, GENERATE, MESSAGES, Ask
 from tests.fake import Provider
 
@@ -216,3 +216,43 @@ def test_streams_that_another_addon_changes_go_on_being_changed(
             reply = CHAT.send(client, f"{place} {words}", stream=True)
         assert "answer" in CHAT.read(reply)
         assert "Addon error" not in own.log
+
+
+REPLAYING = '''
+from mitmproxy import ctx, http
+
+
+class Replaying:
+    """Presses `r`, as a person in mitmweb would."""
+
+    flows = []
+
+    def response(self, flow):
+        if flow.request.method == "POST":
+            self.flows.append(flow)
+
+    def request(self, flow):
+        if flow.request.host == "again.test":
+            ctx.master.commands.call("replay.client", self.flows[:1])
+            flow.response = http.Response.make(200)
+
+
+addons = [Replaying()]
+'''
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
+def test_a_request_replayed_by_hand_is_asked_afresh(
+    launch: Callable[..., Proxy], provider: Provider, tmp_path: Path, stream: bool, words: str
+) -> None:
+    """Somebody who replays a flow in mitmproxy wants a fresh answer; it is the one that is served from then on."""
+    script = tmp_path / "replaying.py"
+    script.write_text(REPLAYING)
+    own = launch(Setup(after=(script,)))
+    with own.client() as client:
+        first = CHAT.send(client, words, stream=stream)
+        assert client.get("http://again.test/").status_code == 200
+        provider.until(lambda: provider.generations(words) == 2, "the replay to be asked")
+        wait_for(lambda: CHAT.send(client, words, stream=stream).content != first.content, "the fresh answer")
+    assert provider.generations(words) == 2
+    assert "Addon error" not in own.log
