@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h11
 from h11._readers import ChunkedReader
 from mitmproxy import connection, http
-from mitmproxy.master import Master
 from mitmproxy.options import Options
 from mitmproxy.proxy import commands, context, events, layer, server
 from mitmproxy.proxy.layers import http as http_layers
@@ -23,6 +22,9 @@ from mitmproxy.proxy.layers.http import _http1
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.tunnel import TunnelState
 from OpenSSL import SSL
+
+if TYPE_CHECKING:
+    from mitmproxy.master import Master
 
 type Commands = Generator[commands.Command, Any, None]
 type BodyEvent = h11.Data | h11.EndOfMessage | None
@@ -41,6 +43,8 @@ _ABOVE = (
 _TOWARDS_SERVER = (tls.ServerTLSLayer, http_layers.HttpClient, _http1.Http1Client)
 PIECE = 64 * 1024
 """Bytes taken from a socket at a time."""
+RECORD = 16 * 1024
+"""What OpenSSL encrypts at a time."""
 RECEIVED = bytearray(PIECE)
 """What has just come from a socket. One for all: nothing is left in it when the next socket is read."""
 _lib, _ffi = SSL._lib, SSL._ffi  # type: ignore[attr-defined]
@@ -80,8 +84,7 @@ class Junction:
     @property
     def client_writer(self) -> asyncio.StreamWriter:
         """The socket to the client."""
-        assert isinstance(self.client_io.writer, asyncio.StreamWriter)
-        return self.client_io.writer
+        return self.client_io.writer  # type: ignore[return-value]
 
     def is_free(self) -> bool:
         """Whether mitmproxy streams the body, holds no byte of it that the client has not got, and waits for more."""
@@ -122,12 +125,12 @@ class Junction:
             try:
                 event: BodyEvent = reading.body_reader(reading.buf)
             except h11.ProtocolError as error:
-                reading.body_reader = _Reads(error)  # type: ignore[assignment]
+                reading.body_reader = _Reads(reading, error)  # type: ignore[assignment]
                 return b"".join(pieces), True
             if event is None:
                 return b"".join(pieces), False
             if not isinstance(event, h11.Data):
-                reading.body_reader = _Reads(event)  # type: ignore[assignment]
+                reading.body_reader = _Reads(reading, event)  # type: ignore[assignment]
                 return b"".join(pieces), True
             pieces.append(bytes(event.data))
 
@@ -183,8 +186,10 @@ class Cipher:
         Raises:
             SSL.Error: there is no sending any more.
         """
-        if _lib.SSL_write(self._ssl, data, len(data)) != len(data):
-            self._tls._raise_ssl_error(self._ssl, -1)
+        if len(data) > RECORD:
+            self._tls.sendall(data)
+        elif (written := _lib.SSL_write(self._ssl, data, len(data))) != len(data):
+            self._tls._raise_ssl_error(self._ssl, written)
         return self._output()
 
     def _output(self) -> bytes:
@@ -206,12 +211,15 @@ class Cipher:
 
 
 class _Reads:
-    """A body reader that says again what the real one has said."""
+    """Says once more what a reply's own reader of the body has said, and gives it its place back."""
 
-    def __init__(self, said: h11.EndOfMessage | h11.ProtocolError) -> None:
+    def __init__(self, reading: _http1.Http1Client, said: h11.EndOfMessage | h11.ProtocolError) -> None:
+        self._reading = reading
+        self._reader = reading.body_reader
         self._said = said
 
     def __call__(self, _: object) -> h11.EndOfMessage:
+        self._reading.body_reader = self._reader
         if isinstance(self._said, h11.ProtocolError):
             raise self._said
         return self._said

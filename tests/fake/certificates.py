@@ -57,13 +57,14 @@ class Authority:
 
     def _context(self, host: str) -> ssl.SSLContext:
         if host not in self._contexts:
-            path = self._leaf(host)
+            path = self.leaf(host)
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(path)
             self._contexts[host] = context
         return self._contexts[host]
 
-    def _leaf(self, host: str) -> Path:
+    def leaf(self, host: str) -> Path:
+        """A new certificate for `host`, in a file behind its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:64])])
         try:
