@@ -136,12 +136,17 @@ class Isartor:
                 self._requests.enter_door(flow)
             elif not is_ours(flow, self.house.hosts):
                 return
-            size = content_length(flow.request)
+            if not isinstance(flow.client_conn.proxy_mode, mode_specs.UpstreamMode):  # there it may be the next proxy's
+                flow.request.headers.pop("proxy-authorization", None)
+            size, tenant_header = content_length(flow.request), self.house.config.tenant_header
             if routes_of(flow):
                 # An option such as stream_large_bodies=1m would take the prompt past us.
-                flow.request.stream = size > self.house.config.body_limit_mb * assemble.MIB
-            elif "upgrade" not in flow.request.headers:
-                convert.strip_own(flow.request, tenant_header=self.house.config.tenant_header)
+                large = size > self.house.config.body_limit_mb * assemble.MIB and flow.response is None
+                flow.request.stream = large
+                if large:
+                    convert.strip_control(flow.request, tenant_header=tenant_header)
+            elif not Sockets.is_upgrade(convert.request_of(flow)):
+                convert.strip_own(flow.request, tenant_header=tenant_header)
                 # Both sides of a binary RPC may wait for each other: it must flow while it is being sent.
                 rpc = is_pass_only(flow.request.headers.get("content-type", ""))
                 if (rpc or size > STREAM_UPLOADS) and flow.response is None:

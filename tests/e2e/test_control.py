@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import httpx
 import pytest
 
+from tests.e2e.harness import Proxy, Setup
 from tests.e2e.wires import CHAT, CLOUD, MESSAGES, Ask
 from tests.fake import Provider
+from tests.fake.plan import Call
 
 
 def _layers(replies: list[httpx.Response]) -> list[str]:
@@ -102,3 +106,44 @@ def test_a_replay_repeats_no_limits_of_the_account(client: httpx.Client, provide
     assert "anthropic-ratelimit-unified-status" not in second.headers
     assert second.headers["request-id"] == first.headers["request-id"]
     assert provider.generations(words) == 1
+
+
+_OURS = {"x-isartor-cache": "refresh", "x-isartor-ttl": "60", "x-tenant": "one", "proxy-authorization": "Basic eDp5"}
+
+
+def _leaked(call: Call) -> list[str]:
+    return [name for name, _ in call.headers if name.lower() in _OURS]
+
+
+@pytest.fixture
+def small(launch: Callable[..., Proxy]) -> Proxy:
+    """A proxy that reads no body of more than a MiB."""
+    return launch(Setup(options={"isartor_body_limit_mb": "1", "isartor_tenant_header": "x-tenant"}))
+
+
+def test_our_headers_never_reach_the_provider_with_a_body_that_is_too_large(
+    small: Proxy, provider: Provider, words: str
+) -> None:
+    """A request that passes unread leaves what is said to us behind as well; at the door, too."""
+    text = f"{words} {'x' * (2 << 20)}"
+    with small.client() as client, small.direct() as door:
+        CHAT.send(client, text, headers=_OURS)
+        door.post("/v1/chat/completions", json=CHAT.body(text, False), headers={**CHAT.headers, **_OURS})
+        refused = door.post("/nowhere/v1/chat/completions", json=CHAT.body(text, False), headers=_OURS)
+    assert refused.status_code == 404
+    assert [_leaked(call) for call in provider.about(words)] == [[], []]
+    assert "Traceback" not in small.log
+
+
+@pytest.mark.parametrize("path", ["/v1/files", "/v1/chat/completions"])
+def test_our_headers_never_reach_the_provider_with_an_upgrade(
+    small: Proxy, provider: Provider, path: str, words: str
+) -> None:
+    """An upgrade that is not ours to answer leaves them behind, as does what is not encrypted."""
+    sent = {**CHAT.headers, **_OURS, "x-marker": words, "connection": "upgrade", "upgrade": "h2c"}
+    known = len(provider.calls)
+    with small.client() as client:
+        for scheme in ("https", "http"):
+            client.post(f"{scheme}://api.openai.com{path}", json=CHAT.body(words, False), headers=sent)
+    calls = [call for call in provider.calls[known:] if call.header("x-marker") == words]
+    assert [_leaked(call) for call in calls] == [[], []]
