@@ -27,6 +27,8 @@ QUICK = 64 * 1024
 """Replies and requests up to this size, in bytes, are checked at once; larger ones in a thread."""
 LONGEST_MARK = 64
 """More than the length of what tells a terminal event, in bytes."""
+ATTEMPTS = 3
+"""A terminal event may seem to have come before its last line has; a text that speaks of one is read no more often."""
 _EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r", b"}\n")
 
 
@@ -53,7 +55,12 @@ class Tee:
         self._background = background
         self._terminal = exchange.route.wire.terminal.get(mode, ())
         self._tail = b""
-        self._terminal_seen = False
+        self._attempts = 0
+        """How many more events may be the terminal one."""
+        self._checking = False
+        """Whether a thread is reading what has come by."""
+        self._due = False
+        """Whether to read again after that."""
         self._kept = 0
         """Number of chunks in the recording that has been learned."""
         self._ended = False
@@ -82,7 +89,7 @@ class Tee:
 
     def cut(self, reason: str) -> None:
         """The connection is gone; what was not learned by now is not."""
-        if not self._ended and not self._kept:
+        if not self._ended and not self._kept and not self._checking:
             self._lose(reason)
         self._ended = True
 
@@ -93,41 +100,47 @@ class Tee:
         self.chunks.append(chunk)
         self._pipeline.grew(self.exchange, chunk)
         if self._terminal and self._is_terminal(chunk):
-            self._learn(final=False)
+            self._learn()
 
     def _is_terminal(self, chunk: bytes) -> bool:
         """Whether the terminal event has come, down to the empty line that ends it."""
         if self._tail:  # an event may lie across chunks
             chunk = self._tail + chunk
         ended = chunk.endswith(_EVENT_ENDS)
-        if not self._terminal_seen:
-            for mark in self._terminal:
-                if mark in chunk:
-                    self._terminal_seen = True
+        for mark in self._terminal:
+            if mark in chunk:
+                self._attempts = ATTEMPTS
         self._tail = b"" if chunk.endswith(b"\n\n") else chunk[-LONGEST_MARK:]
-        return self._terminal_seen and ended
+        if not ended or not self._attempts:
+            return False
+        self._attempts -= 1
+        return True
 
     def _finish(self) -> None:
         self._ended = True
         if self._kept < len(self.chunks) or not self._kept:
-            self._learn(final=True)
+            self._learn()
 
-    def _learn(self, *, final: bool) -> None:
+    def _learn(self) -> None:
+        if self._checking:
+            self._due = True
+            return
         chunks = tuple(self.chunks)
         size = sum(map(len, chunks)) + len(self.exchange.raw)
         if size <= QUICK:
-            self._keep(self._record(chunks), final=final)
+            self._keep(self._record(chunks))
         else:
-            self._background(self._learn_in_thread(chunks, final=final))
+            self._checking = True
+            self._background(self._learn_in_thread(chunks))
 
-    async def _learn_in_thread(self, chunks: tuple[bytes, ...], *, final: bool) -> None:
+    async def _learn_in_thread(self, chunks: tuple[bytes, ...]) -> None:
         try:
             recorded = await asyncio.to_thread(self._record, chunks)
         except Exception as error:
             logger.warning("learning a reply failed with %s", describe_fault(error))
-            self._lose(type(error).__name__)
-        else:
-            self._keep(recorded, final=final)
+            recorded = type(error).__name__
+        self._checking = False
+        self._keep(recorded)
 
     def _record(self, chunks: tuple[bytes, ...]) -> Recording | str:
         """The recording, or why the reply is not worth keeping."""
@@ -149,11 +162,14 @@ class Tee:
             run_ids=named(content, exchange.identity.run_ids, read=lambda body: wire.read(mode, body)),
         )
 
-    def _keep(self, recorded: Recording | str, *, final: bool) -> None:
+    def _keep(self, recorded: Recording | str) -> None:
         if isinstance(recorded, Recording):
             self._kept = len(recorded.chunks)
             self._pipeline.learn(self.exchange, recorded)
-        elif final:
+        due, self._due = self._due, False
+        if due and self._kept < len(self.chunks):
+            self._learn()
+        elif isinstance(recorded, str) and self._ended and not self._kept:
             # Before the end a reason only means that the terminal event has not come whole.
             self._lose(recorded)
 
