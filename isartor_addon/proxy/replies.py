@@ -73,7 +73,7 @@ class Replies:
                 exchange,
                 passing.house.pipeline,
                 mode=mode,
-                encodings=response.headers.get("content-encoding", ""),
+                encodings="" if passing.native else response.headers.get("content-encoding", ""),
                 headers=convert.kept_headers(response, exchange.route.wire.request_id_headers),
                 limit=passing.house.config.body_limit_mb * MIB,
                 background=self._tasks.start,

@@ -9,7 +9,8 @@ import pytest
 
 from tests.e2e.harness import Proxy, wait_for
 from tests.e2e.wires import CHAT, GENERATE, MESSAGES, OLLAMA_CHAT, RESPONSES, Ask
-from tests.fake import Provider
+from tests.fake import Plan, Provider
+from tests.fake.plan import Encoding
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,17 @@ def test_a_native_prompt_is_answered(door: httpx.Client, provider: Provider, pat
     replies = [door.post(path, json={"prompt": words}, headers=dict(CHAT.headers)) for _ in range(2)]
     assert [reply.status_code for reply in replies] == [200, 200]
     assert "ANSWER" in replies[0].text
+    assert replies[0].json() == replies[1].json()
+    assert provider.generations(words) == 1
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "zstd"])
+def test_a_native_prompt_is_learned_from_a_compressed_reply(
+    door: httpx.Client, provider: Provider, encoding: Encoding, words: str
+) -> None:
+    """How the provider packs its reply makes no difference."""
+    provider.plan(Plan(words, encoding=encoding))
+    replies = [door.post("/api/chat", json={"prompt": words}, headers=dict(CHAT.headers)) for _ in range(2)]
     assert replies[0].json() == replies[1].json()
     assert provider.generations(words) == 1
 
