@@ -110,6 +110,7 @@ class Splice(asyncio.BufferedProtocol):
 
     def begin(self) -> None:
         """Take the socket over."""
+        logger.debug("a stream takes the short way")
         self._from.set_protocol(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:

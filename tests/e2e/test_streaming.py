@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.e2e.harness import Proxy, wait_for
+from tests.e2e.harness import Proxy, Setup, wait_for
 from tests.e2e.wires import ARRAY, CHAT, GENERATE, INTERNAL, MESSAGES, OLLAMA_CHAT, RESPONSES, WIRES, Ask
 from tests.fake import END, Plan, Provider
 
@@ -18,6 +18,23 @@ TERMINAL = {
     MESSAGES: b'{"type": "message_stop"}\n\n',
     OLLAMA_CHAT: b'"done": true',
 }
+
+
+@pytest.fixture(scope="module", params=["true", "false"], ids=["spliced", "stock"])
+def proxy(
+    request: pytest.FixtureRequest, provider: Provider, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Proxy]:
+    """A proxy whose streams take the short way, and one whose do not."""
+    options = {"isartor_hosts": "ollama.test", "isartor_streams_splice": request.param}
+    with Proxy(tmp_path_factory.mktemp("proxy"), provider, Setup(options=options)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(proxy: Proxy) -> Iterator[httpx.Client]:
+    """An HTTP/1.1 client through it."""
+    with proxy.client() as running:
+        yield running
 
 
 def _until(chunks: Iterator[bytes], wanted: bytes) -> bytes:
