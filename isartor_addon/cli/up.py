@@ -8,7 +8,6 @@ nothing else.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
 import http.client
 import os
@@ -137,6 +136,8 @@ def _work(arguments: argparse.Namespace, config: Config) -> int:
 
 def _supervise(arguments: argparse.Namespace, config: Config, workers: int) -> int:
     """Run workers."""
+    import asyncio
+
     from isartor_addon.workers.supervisor import Supervisor, command_of
 
     at = places(config)

@@ -17,7 +17,7 @@ from isartor_addon.workers.tally import Tally
 
 logger = logging.getLogger(__name__)
 
-LEAVE_S = 0.002
+LEAVE_S = 0.005
 """How long others have the first chance."""
 _REST_S = 1.0
 """After the system has refused, for want of file descriptors."""

@@ -9,13 +9,15 @@ from collections.abc import Callable
 from mitmproxy import http
 from mitmproxy.master import Master
 
-from isartor_addon.proxy.internals_servers import unsent
+from isartor_addon.proxy.internals_servers import hang_up, unsent
 
 logger = logging.getLogger(__name__)
 
 _LOOK_S = 0.02
 _LOOKS = 2
 """One is not enough: an answer is sent after the last hook that sees it."""
+_FAREWELL_S = 1.0
+"""How long closing connections may take."""
 
 
 class Drain:
@@ -60,7 +62,7 @@ class Drain:
 
     def stop(self) -> None:
         """Begin to drain; asked again, stop now."""
-        if self._waiting is not None or not self._up or self._limit_s <= 0:
+        if self._waiting is not None or not self._up:
             self._master.shutdown()
             return
         self._closing()
@@ -77,6 +79,9 @@ class Drain:
             quiet = 0 if self._busy() else quiet + 1
         if self._busy():
             logger.warning("%d requests in flight are cut after %g s", len(self._flows) + self._owed(), self._limit_s)
+        if leaving := hang_up(self._master):
+            await asyncio.wait(leaving, timeout=_FAREWELL_S)
+            await asyncio.sleep(_LOOK_S)  # mitmproxy has something to do after each of them
         self._master.shutdown()
 
     def _busy(self) -> bool:

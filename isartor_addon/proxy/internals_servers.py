@@ -58,17 +58,28 @@ def rehearse_servers() -> str:
 
 def unsent(master: Master) -> int:
     """Bytes that clients have not taken yet; 0 where that cannot be found out."""
+    return sum(
+        entry.writer.transport.get_write_buffer_size()
+        for entry in _clients(master)
+        if isinstance(entry.writer, asyncio.StreamWriter)
+    )
+
+
+def hang_up(master: Master) -> list[asyncio.Task[Any]]:
+    """Close the connections of all clients, as mitmproxy does with silent ones; what serves them, and ends soon."""
+    tasks = [entry.handler for entry in _clients(master) if entry.handler is not None]
+    for task in tasks:
+        task.cancel("the proxy stops")
+    return tasks
+
+
+def _clients(master: Master) -> list[Any]:
+    """Where mitmproxy reads from and writes to clients; empty where that cannot be found out."""
     server = master.addons.get("proxyserver")
     if not isinstance(server, Proxyserver):
-        return 0
+        return []
     try:
-        return sum(_waiting(connection) for connection in tuple(server.connections.values()))
-    except (AttributeError, KeyError):
-        return 0
-
-
-def _waiting(connection: Any) -> int:
-    entry = connection.transports.get(connection.client)
-    if entry is None or not isinstance(entry.writer, asyncio.StreamWriter):
-        return 0
-    return int(entry.writer.transport.get_write_buffer_size())
+        found = [connection.transports.get(connection.client) for connection in tuple(server.connections.values())]
+        return [entry for entry in found if entry is not None and (entry.handler, entry.writer)]
+    except AttributeError:
+        return []

@@ -52,6 +52,8 @@ class Seat:
         except Gone:
             raise SystemExit(1) from None
         for mode, each in zip(message["modes"], sockets, strict=True):
+            # Python takes it for a blocking one, and one process that makes it so makes it so for all.
+            each.setblocking(False)
             self._port.setdefault(mode, []).append(each)
         self.opens = not sockets
         self._alone = rehearse_servers()
@@ -93,8 +95,7 @@ class Seat:
         if self.opens:
             self._port[mode] = await _opened(open_)
         self._tally.come(self.number)
-        mine = [each.dup() for each in self._port[mode]]
-        return [SharedServer(mine, serve, tally=self._tally, number=self.number)]
+        return [SharedServer(self._port[mode], serve, tally=self._tally, number=self.number)]
 
 
 async def _opened(open_: Open) -> list[socket.socket]:
