@@ -16,7 +16,7 @@ from isartor_addon import assemble
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import IsartorError
 from isartor_addon.pipeline import describe_fault
-from isartor_addon.proxy import convert, models, options, views
+from isartor_addon.proxy import convert, loops, models, options, views
 from isartor_addon.proxy.commands import Commands
 from isartor_addon.proxy.door import Door
 from isartor_addon.proxy.lane import Lane, lay
@@ -51,6 +51,7 @@ class Isartor:
         self._open = False
         self._tasks = Tasks()
         self._relay = Relay(self._tasks)
+        self._loops = loops.Loops()
         self._passing: dict[str, Passing] = {}
         self._requests = Requests(lambda: self.house, tasks=self._tasks, relay=self._relay, passing=self._passing)
         self._splices = Splices(self._tasks)
@@ -121,6 +122,14 @@ class Isartor:
         if self.house.replaying and not self._relay.is_own(data.server.address):
             data.server.error = "isartor replays a cassette: no connection leaves this machine"
 
+    def server_connected(self, data: server_hooks.ServerConnectionHookData) -> None:
+        """Remember connections that may lead back here."""
+        self._loops.connected(data.server)
+
+    def server_disconnected(self, data: server_hooks.ServerConnectionHookData) -> None:
+        """Forget them."""
+        self._loops.disconnected(data.server)
+
     def client_disconnected(self, client: connection.Client) -> None:
         """Wake what waits on behalf of this client."""
         self._requests.left(client)
@@ -130,6 +139,9 @@ class Isartor:
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Find out whose the request is, and let bodies that we do not read stream."""
         if flow.response is not None:  # refused for want of the proxy's token
+            return
+        if self._loops.come_round(flow.client_conn):
+            loops.refuse(flow)
             return
         try:
             if Door.is_addressed(flow):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.e2e.harness import Proxy, wait_for
+from tests.e2e.harness import Proxy, Setup, wait_for
 from tests.e2e.wires import CHAT, GENERATE, MESSAGES, OLLAMA_CHAT, RESPONSES, Ask
 from tests.fake import Plan, Provider
 from tests.fake.plan import Encoding
@@ -125,3 +126,41 @@ def test_models_are_listed_without_a_provider(door: httpx.Client, provider: Prov
     before = len(provider.calls)
     wait_for(lambda: "a-model-of-mine" in [each["id"] for each in door.get("/v1/models").json()["data"]], "the journal")
     assert len(provider.calls) == before
+
+
+NAMING = '''
+import asyncio
+
+
+class Naming:
+    """What a name server says that calls this machine by another name."""
+
+    asked = 0
+
+    def running(self):
+        really = asyncio.open_connection
+
+        async def open_connection(host, port, **how):
+            self.asked += host == "this-machine.test"
+            if self.asked > 20:
+                raise OSError("round and round")
+            return await really("127.0.0.1" if host == "this-machine.test" else host, port, **how)
+
+        asyncio.open_connection = open_connection
+
+
+addons = [Naming()]
+'''
+
+
+def test_a_name_that_leads_back_here_is_refused(launch: Callable[..., Proxy], tmp_path: Path, words: str) -> None:
+    """A request to a name that means this proxy (a web page may choose one) goes round once, not for ever."""
+    script = tmp_path / "naming.py"
+    script.write_text(NAMING)
+    own = launch(Setup(after=(script,)))
+    with own.direct() as client:
+        for _ in range(2):
+            headers = {**CHAT.headers, "host": f"this-machine.test:{own.port}"}
+            reply = client.post("/v1/chat/completions", json=CHAT.body(words, False), headers=headers)
+            assert reply.status_code == 508
+    assert "Addon error" not in own.log

@@ -1,0 +1,40 @@
+"""Requests that come back to this proxy: a name may lead here that nobody knows to be ours.
+
+mitmproxy refuses to connect to its own addresses, but not to a name that resolves to one (this machine's in the local
+network; a web page's whose name server says 127.0.0.1). Such a request would go round until no file is left to open.
+"""
+
+from __future__ import annotations
+
+from mitmproxy import connection, http
+
+from isartor_addon.proxy import convert
+
+
+class Loops:
+    """Knows this proxy's own connections to this machine, by their ends."""
+
+    def __init__(self) -> None:
+        self._own: set[tuple[str, int]] = set()
+
+    def connected(self, server: connection.Server) -> None:
+        """A connection is open; nothing has been sent over it yet."""
+        end, other = server.sockname, server.peername
+        if end and other and end[0] == other[0] and server.via is None:
+            self._own.add((end[0], end[1]))
+
+    def disconnected(self, server: connection.Server) -> None:
+        """It is closed."""
+        if server.sockname:
+            self._own.discard((server.sockname[0], server.sockname[1]))
+
+    def come_round(self, client: connection.Client) -> bool:
+        """Whether a client's connection is one of them."""
+        peer = client.peername
+        return peer is not None and (peer[0], peer[1]) in self._own
+
+
+def refuse(flow: http.HTTPFlow) -> None:
+    """Answer a request that has come round (RFC 5842, 7.2)."""
+    said = b'{"error":{"message":"isartor: the host of this request is this proxy itself"}}'
+    flow.response = convert.json_response(508, said)
