@@ -186,16 +186,22 @@ def prepare(tree: Tree) -> None:
     tree.add(tree.bin / "npm", "#!/bin/sh\nexit ${NPM:-1}\n")
 
 
+def measured(*words: str) -> list[str]:
+    """What Python is asked to do for a suite."""
+    steps = ("erase", " ".join(("run -m pytest", *words)), "combine --quiet", "report --skip-covered --sort=cover")
+    return [f"coverage {step}" for step in steps]
+
+
 CHECKS = ["ruff format --check .", "ruff check .", "mypy ", "pytest -q tests/test_layout.py"]
 
 
 def test_test_runs_checks_and_suite(tree: Tree) -> None:
     """The checks come first; real coding tools are tried where npm's registry answers."""
     prepare(tree)
-    assert (0, [*CHECKS, "pytest -m not clients"]) == (tree("scripts/test").returncode, tree.asked)
-    assert (0, [*CHECKS, "pytest"]) == (tree("scripts/test", NPM="0").returncode, tree.asked)
-    assert (0, [*CHECKS, "pytest"]) == (tree("scripts/test", CLIENTS="1").returncode, tree.asked)
-    assert (0, [*CHECKS, "pytest -m not clients"]) == (
+    assert (0, [*CHECKS, *measured("-m", "not", "clients")]) == (tree("scripts/test").returncode, tree.asked)
+    assert (0, [*CHECKS, *measured()]) == (tree("scripts/test", NPM="0").returncode, tree.asked)
+    assert (0, [*CHECKS, *measured()]) == (tree("scripts/test", CLIENTS="1").returncode, tree.asked)
+    assert (0, [*CHECKS, *measured("-m", "not", "clients")]) == (
         tree("scripts/test", NPM="0", CLIENTS="0").returncode,
         tree.asked,
     )
@@ -208,12 +214,12 @@ def test_test_hands_arguments_to_pytest(tree: Tree) -> None:
     assert ["pytest tests/wire -k a b"] == tree.asked
 
 
-@pytest.mark.parametrize("fails", ["ruff format", "ruff check", "mypy ", "pytest"])
+@pytest.mark.parametrize("fails", ["ruff format", "ruff check", "mypy ", "pytest", "coverage"])
 def test_ci_fails_when_anything_fails(tree: Tree, fails: str) -> None:
     """One failure fails the whole, and everything else still runs."""
     prepare(tree)
-    assert (1, 5) == (tree(".ci/run", FAILS=fails).returncode, len(tree.asked))
-    assert (0, 5) == (tree(".ci/run").returncode, len(tree.asked))
+    assert (1, 8) == (tree(".ci/run", FAILS=fails).returncode, len(tree.asked))
+    assert (0, 8) == (tree(".ci/run").returncode, len(tree.asked))
 
 
 def test_ci_says_so_and_has_no_input(tree: Tree) -> None:

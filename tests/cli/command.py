@@ -18,8 +18,10 @@ class Command:
 
     @property
     def environ(self) -> dict[str, str]:
-        """Nothing of whoever runs the tests but the PATH."""
-        return {"HOME": str(self.home), "USERPROFILE": str(self.home), "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
+        """Nothing of whoever runs the tests but the PATH, and whether coverage is measured."""
+        measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+        home = {"HOME": str(self.home), "USERPROFILE": str(self.home)}
+        return {**home, "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **measured}
 
     def __call__(
         self, *words: str, environ: dict[str, str] | None = None, cwd: Path | None = None

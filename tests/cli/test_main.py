@@ -16,7 +16,7 @@ HEAVY = ("mitmproxy", "cryptography", "diskcache", "uvicorn", "sqlite3", "asynci
 def modules_after(code: str, home: Path) -> set[str]:
     """The names of the modules that are loaded after `code`."""
     program = f"import sys\ntry:\n  {code}\nexcept SystemExit: pass\nprint('\\n', *sys.modules, file=sys.stderr)"
-    environ = Command(home).environ
+    environ = {name: value for name, value in Command(home).environ.items() if not name.startswith("COVERAGE_")}
     done = subprocess.run(
         [sys.executable, "-P", "-c", program],
         capture_output=True,
