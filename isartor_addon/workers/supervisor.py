@@ -88,6 +88,8 @@ class Supervisor:
         self._port: _Port | None = None
         self._running: Running | None = None
         self._alone = False
+        self._decided = asyncio.Event()
+        """Whether the port is open, or will not be."""
         self._stopping = asyncio.Event()
         self._code = 0
         self._started = time.time()
@@ -117,10 +119,11 @@ class Supervisor:
         while not self._stopping.is_set() and (number == 1 or not self._alone):
             worker = await self._start(number)
             code = await self._ended(worker)
+            if number == 1 and not self._decided.is_set():
+                return self._give_up(code)  # it has said why
+            await self._decided.wait()
             if self._stopping.is_set() or (self._alone and number > 1):
                 return
-            if number == 1 and self._port is None and worker.up_since is None:
-                return self._give_up(code)  # it has said why
             steady = worker.up_since is not None and time.monotonic() - worker.up_since > STEADY_S
             failures = 0 if steady else failures + 1
             if failures >= MOST_FAILURES and not self._up():
@@ -188,6 +191,7 @@ class Supervisor:
 
     def _share(self, port: _Port) -> None:
         self._port = port
+        self._decided.set()
         for worker in self._workers.values():
             if worker.number != 1:
                 self._send_port(worker)
@@ -196,6 +200,7 @@ class Supervisor:
         """The first worker cannot share its port: it runs alone."""
         self._say(f"{reason}; one process serves the port")
         self._alone = True
+        self._decided.set()
         self._settled.update(range(2, self._count + 1))
         for other in self._workers.values():
             if other is not worker:
@@ -232,6 +237,7 @@ class Supervisor:
     def _stop(self) -> None:
         """Have all workers drain; a worker that is told twice ends at once."""
         self._stopping.set()
+        self._decided.set()
         self._close_port()
         for worker in self._workers.values():
             worker.signal(signal.SIGTERM)
