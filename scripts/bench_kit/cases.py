@@ -27,8 +27,10 @@ class Case:
     stream: bool = False
     renew: bool = False
     """Every request opens its own connection."""
-    measure: Literal["p50", "first"] = "p50"
-    """The time that is compared: until the last byte, or until the first of the body."""
+    tagged: bool = False
+    """Every request has another header, so that what it asks is found by its canonical key and not by its bytes."""
+    measure: Literal["p50", "first", "spacing"] = "p50"
+    """The time that is compared: until the last byte, until the first of the body, or from one answer to the next."""
     limit: float | None = None
     """The most that it may be, as a multiple of the yardstick's."""
 
@@ -49,7 +51,16 @@ CASES = (
     Case("hit-1k-c16", "exact hit by hooks, 1 KB, 16 connections", "constant", "hooks", connections=16),
     Case("hit-200k-c16", "exact hit by hooks, 200 KB, 16 connections", "constant", "hooks", size=LARGE, connections=16),
     Case("connect", "new connection with TLS, exact hit by hooks, 1 KB", "constant", "hooks", renew=True),
-    Case("miss-1k", "miss, JSON, 1 KB", "passing"),
+    Case("lane-1k", "exact hit, 1 KB", "constant", limit=0.12),
+    Case("lane-1k-key", "exact hit by canonical key, 1 KB", "constant", tagged=True),
+    Case("lane-200k", "exact hit, 200 KB", "constant", size=LARGE),
+    Case("lane-200k-key", "exact hit by canonical key, 200 KB", "constant", size=LARGE, tagged=True, limit=0.5),
+    Case("lane-1k-c16", "exact hits, 1 KB, 16 connections", "constant", connections=16, measure="spacing", limit=1 / 9),
+    Case("lane-200k-c16", "exact hits, 200 KB, 16 connections", "constant", size=LARGE, connections=16),
+    Case("lane-1k-c64", "exact hits, 1 KB, 64 connections", "constant", connections=64, measure="spacing"),
+    Case("lane-connect", "new connection with TLS, exact hit, 1 KB", "constant", renew=True),
+    Case("miss-1k", "miss, JSON, 1 KB", "passing", limit=1.1),
+    Case("miss-200k", "miss, JSON, 200 KB", "passing", size=LARGE),
     Case("stream-1k", "miss, stream, 1 KB: first byte", "passing", stream=True, measure="first", limit=1.15),
     Case(
         "stream-200k",

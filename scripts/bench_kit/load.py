@@ -43,6 +43,8 @@ class Plan:
     """Seconds before that are not measured."""
     unique: bool = False
     """Every request is another one."""
+    tagged: bool = False
+    """Every request has another header."""
     renew: bool = False
     """Every request has its own connection, whose opening counts."""
     expect: str = ""
@@ -65,6 +67,11 @@ class Result:
     """Median."""
     cpu_us: float | None
     """CPU time of the process `pid` for one request, microseconds."""
+
+    @property
+    def spacing(self) -> float:
+        """From one answer to the next, whichever the connection."""
+        return 1000 / self.rate if self.rate else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +165,10 @@ def requests(plan: Plan) -> Callable[[], bytes]:
         "user-agent: bench/1",
         "authorization: Bearer sk-bench",
         f"content-length: {len(body)}",
+        *([f"x-request-id: {traffic.NONCE}"] if plan.tagged else []),
     )
     whole = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-    if not plan.unique:
+    if not plan.unique and not plan.tagged:
         return lambda: whole
     before, _, after = whole.partition(traffic.NONCE.encode())
     numbers = itertools.count(time.time_ns() * 10)

@@ -110,6 +110,7 @@ def _plan(case: Case, target: Target, servers: Servers, effort: Effort, body: Pa
         seconds=effort.seconds,
         warmup=effort.warmup,
         unique=not case.hit,
+        tagged=case.tagged,
         renew=case.renew,
         expect=f"x-isartor-layer: {layer}" if target == case.subject else "",
         pid=server.pid,
