@@ -19,7 +19,7 @@ from isartor_addon.pipeline import describe_fault
 from isartor_addon.proxy import convert, loops, models, options, views
 from isartor_addon.proxy.commands import Commands
 from isartor_addon.proxy.door import Door
-from isartor_addon.proxy.lane import Lane, lay
+from isartor_addon.proxy.lay import lay
 from isartor_addon.proxy.ours import content_length, is_ip, is_ours, routes_of, sender_of
 from isartor_addon.proxy.passing import Passing
 from isartor_addon.proxy.relay import Relay
@@ -57,7 +57,7 @@ class Isartor:
         self._splices = Splices(self._tasks)
         self._replies = Replies(self._tasks, self._splices)
         self._sockets = Sockets(lambda: self.house, self._tasks)
-        self._lane: Lane | None = None
+        self._lane: object | None = None
 
     # --- life ---------------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from hashlib import sha256
 from random import getrandbits
 from typing import TYPE_CHECKING, Protocol
 
-from mitmproxy import ctx, http
+from mitmproxy import http
 from mitmproxy.proxy import commands, events, layer
 
 from isartor_addon.assemble import House
@@ -30,7 +30,6 @@ from isartor_addon.proxy.memo import Known, Memo, Opening, Openings
 from isartor_addon.proxy.ours import is_ours, routes_of
 from isartor_addon.proxy.request_reader import Head, RequestReader
 from isartor_addon.proxy.requests import Requests, asked_by, put_answer
-from isartor_addon.proxy.tasks import Tasks
 
 if TYPE_CHECKING:
     from hashlib import _Hash as HASH
@@ -94,18 +93,6 @@ class Lane:
         self.openings.clear()
         self.requests.forget_read()
         self.gate.reconsider()
-
-
-def lay(hooks: Hooks, house: Callable[[], House], *, requests: Requests, tasks: Tasks) -> Lane | None:
-    """Add the lane to the running mitmproxy, if it can be; None and a warning if not."""
-    if fault := internals.rehearse(ctx.options):
-        logger.warning("this mitmproxy is built otherwise (%s): the fast lane stays off, answers take longer", fault)
-        return None
-    gate = Gate(hooks, lambda: house().config.lane)
-    lane = Lane(house, requests=requests, prepare=hooks.requestheaders, gate=gate, display=Display(tasks))
-    # Scripts stand before mitmproxy's own `next_layer`; this one must stand behind it.
-    ctx.master.addons.add(lane)
-    return lane
 
 
 @dataclass(slots=True)

@@ -25,6 +25,8 @@ REDIRECT = Path(__file__).with_name("redirect.py")
 OPENAI = "https://api.openai.com"
 ANTHROPIC = "https://api.anthropic.com"
 GEMINI = "https://generativelanguage.googleapis.com"
+LANE = {"isartor_lane_enabled": "false"} if os.environ.get("LANE") == "off" else {}
+"""`LANE=off` runs everything by mitmproxy's hooks."""
 REGULAR = "regular@127.0.0.1:0"
 
 
@@ -119,6 +121,7 @@ class Proxy:
             "fake_plain": str(self.provider.port),
             "fake_tls": str(self.provider.tls_port),
             "fake_ready": str(ready),
+            **(LANE if self.setup.addon else {}),
             **self.setup.options,
         }
         scripts = [*self.setup.before, *([SCRIPT] if self.setup.addon else []), *self.setup.after, REDIRECT]

@@ -63,10 +63,10 @@ def test_options_of_the_user_go_on_working(
         replies = [MESSAGES.send(client, words, stream=True) for _ in range(2)]
     own.stop()
     assert provider.about(words)[0].header("x-added") == "here"
-    flows = _flows(saved)
-    assert [flow["body"] for flow in flows] == [reply.text for reply in replies]
-    assert [flow["host"] for flow in flows] == ["api.anthropic.com"] * 2
-    assert all(flow["marked"] and "isartor" in flow["comment"] for flow in flows)
+    written = flows(saved)
+    assert [flow["body"] for flow in written] == [reply.text for reply in replies]
+    assert [flow["host"] for flow in written] == ["api.anthropic.com"] * 2
+    assert all(flow["marked"] and "isartor" in flow["comment"] for flow in written)
 
 
 READ = """
@@ -78,7 +78,7 @@ for flow in FlowReader(open(sys.argv[1], "rb")).stream():
 """
 
 
-def _flows(path: Path) -> list[dict[str, Any]]:
+def flows(path: Path) -> list[dict[str, Any]]:
     """What mitmproxy saved (read in a process of its own: mitmproxy's imports warn)."""
     read = subprocess.run([sys.executable, "-c", READ, path], capture_output=True, text=True, check=True)
     return [json.loads(line) for line in read.stdout.splitlines()]
