@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from isartor_addon.cli.exports import SAVED, SHELLS, Shell, Target, exports, saved, without_exports, write
@@ -22,9 +22,10 @@ def read_back(shell: Shell, script: str, names: list[str], environ: dict[str, st
     """Run `script` in a real shell and give the environment that its children see."""
     program = {"bash": ["bash", "--norc"], "zsh": ["zsh", "-f"], "fish": ["fish", "--no-config"]}[shell]
     done = subprocess.run(
-        [*program, "-c", f"{script}\nenv -0"], env=environ, capture_output=True, check=True, timeout=30, text=True
+        [*program, "-c", f"{script}\nenv -0"], env=environ, capture_output=True, check=True, timeout=30
     )
-    seen = dict(each.split("=", 1) for each in done.stdout.split("\0") if "=" in each)
+    # Decoded here: reading as text would make a line feed of every carriage return.
+    seen = dict(each.split("=", 1) for each in done.stdout.decode().split("\0") if "=" in each)
     return {name: seen.get(name) for name in names}
 
 
@@ -43,6 +44,7 @@ def test_shells_read_what_was_written(shell: Shell) -> None:
 
 
 @given(st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=30))
+@example("\r")
 @settings(max_examples=25, deadline=None)
 def test_bash_reads_any_text(value: str) -> None:
     """No value breaks out of its quotes."""
