@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -86,6 +86,22 @@ def build(source: Source) -> Config:
     """The settings: what `source` says, and the defaults for the rest."""
     config: Config = _section(Config, {name: found.value for name, found in source.items()}, "")
     return config
+
+
+def override(config: Config, source: Source) -> Config:
+    """`config`, but for what `source` says."""
+    return _overridden(config, {name: found.value for name, found in source.items()}, "")
+
+
+def _overridden[T: Any](section: T, values: Mapping[str, Any], prefix: str) -> T:
+    changes: dict[str, Any] = {}
+    for each in fields(section):
+        name, value = prefix + each.name, getattr(section, each.name)
+        if is_dataclass(value):
+            changes[each.name] = _overridden(value, values, f"{name}.")
+        elif name in values:
+            changes[each.name] = values[name]
+    return replace(section, **changes)
 
 
 def _section(schema: type[Any], values: Mapping[str, Any], prefix: str) -> Any:

@@ -45,7 +45,7 @@ class Isartor:
     def __init__(self, config: Config | None = None) -> None:
         """
         Args:
-            config: the settings; None: from the config file, the environment and mitmproxy's options.
+            config: the settings but for mitmproxy's options; None: from the config file and the environment.
         """
         self._given = config
         self._open = False
@@ -72,7 +72,7 @@ class Isartor:
         if self._open and not any(name.startswith("isartor_") for name in updated):
             return
         try:
-            house = assemble.build(self._given or options.read())
+            house = assemble.build(options.read(self._given))
         except IsartorError as error:  # such as a cassette that cannot be read
             raise exceptions.OptionsError(str(error)) from error
         if self._open:

@@ -10,7 +10,7 @@ from mitmproxy import ctx, exceptions
 from mitmproxy.addonmanager import Loader
 
 from isartor_addon.config.keys import keys
-from isartor_addon.config.load import load
+from isartor_addon.config.load import from_options, load, override
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import ConfigError
 
@@ -25,19 +25,22 @@ def register(loader: Loader) -> None:
         loader.add_option(key.option, kind, () if key.type == "list" else None, key.help)
 
 
-def read() -> Config:
+def read(given: Config | None) -> Config:
     """
     The settings that hold now.
+
+    Args:
+        given: what holds where no option says otherwise; None: what the config file and the environment say.
 
     Raises:
         OptionsError: one of them is wrong.
     """
-    given: dict[str, object] = {}
+    said: dict[str, object] = {}
     for key in keys():
         value = getattr(ctx.options, key.option)
         if value is not None and value != ():
-            given[key.option] = list(value) if key.type == "list" else value
+            said[key.option] = list(value) if key.type == "list" else value
     try:
-        return load(environ=os.environ, options=given)
+        return override(given, from_options(said)) if given else load(environ=os.environ, options=said)
     except ConfigError as error:
         raise exceptions.OptionsError(str(error)) from error

@@ -1,6 +1,6 @@
 """Settings from everywhere."""
 
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +19,9 @@ from isartor_addon.config.load import (
     gather,
     load,
     merge,
+    override,
 )
-from isartor_addon.config.schema import Config
+from isartor_addon.config.schema import Cache, Config
 from isartor_addon.config.values import as_text, check, parse
 from isartor_addon.core.errors import ConfigError
 
@@ -288,3 +289,10 @@ def test_file_and_flags_agree(tmp_path: Path) -> None:
         file = tmp_path / str(number)
         file.write_text(text)
         assert {"a": "http://b"} == from_file(file)["door.prefixes"].value
+
+
+def test_what_is_said_later_leaves_the_rest() -> None:
+    """Options set at run time change what they name, inside sections too, and nothing else."""
+    given = Config(home="/a", cassette="b", cache=Cache(ttl_s=1, again="serve"))
+    said = override(given, from_options({"isartor_cache_ttl_s": 5, "isartor_hosts": ["c.test"]}))
+    assert replace(given, hosts=("c.test",), cache=Cache(ttl_s=5, again="serve")) == said

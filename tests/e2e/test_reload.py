@@ -81,3 +81,30 @@ def test_a_setting_counts_from_then_on(own: Proxy, provider: Provider, words: st
     assert [reply.headers["x-isartor-layer"] for reply in replies] == ["l1a", "l3", "l3"]
     assert json.loads(replies[0].text)["choices"]
     assert provider.generations(f"new {words}") == 2
+
+
+STARTED = """
+import os
+from pathlib import Path
+
+from isartor_addon.config.schema import Cache, Config
+from isartor_addon.proxy.hooks import Isartor
+
+addons = [Isartor(Config(home=str(Path(os.environ["HOME"]) / "isartor"), cache=Cache(again="serve")))]
+"""
+
+
+def test_a_setting_counts_where_the_command_line_has_said_all(
+    launch: Callable[..., Proxy], provider: Provider, tmp_path: Path, words: str
+) -> None:
+    """With `isartor up`, what is set in mitmweb counts as well, and the rest stays as it was given."""
+    scripts = tmp_path / "started.py", tmp_path / "setter.py"
+    for script, text in zip(scripts, (STARTED, ADDON), strict=True):
+        script.write_text(text)
+    own = launch(Setup(after=scripts, addon=False))
+    with own.client() as client:
+        CHAT.send(client, words)
+        _set(own, isartor_cache_ttl_s="0")
+        replies = [CHAT.send(client, text) for text in (words, f"new {words}", f"new {words}")]
+    assert [reply.headers["x-isartor-layer"] for reply in replies] == ["l1a", "l3", "l3"]
+    assert (own.home / "isartor" / "cache").is_dir()
