@@ -11,7 +11,7 @@ STATS = {"entries": 3, "pinned": 1, "bytes": 3 << 19, "limit": 1 << 30, "hits": 
 
 
 def test_the_command_is_called_so_that_this_shell_finds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By its name if PATH leads to the one that runs, else by its path, quoted; run as a module it is called by name."""
+    """By its name if PATH leads to the one that runs, else by its path, quoted; a module run is called by name."""
     folder = tmp_path / "a checkout"
     folder.mkdir()
     command = folder / "isartor"
