@@ -108,6 +108,7 @@ def _layers(config: Config, store: Store, clock: Clock, leases: FileLeases | Non
             clock=clock,
             lifetimes=Lifetimes(cache.ttl_s, cache.ttl_by_model, cache.ttl_by_host),
             again=cache.again,
+            pace=cache.replay_pace,
             single_flight=cache.single_flight,
             replay_only=bool(config.cassette) and config.cassette_mode == "replay",
             leases=leases,

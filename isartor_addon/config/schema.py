@@ -39,6 +39,11 @@ class Cache:
         "the stored one (`serve`); a number N from 2 means the Nth.",
     )
     single_flight: bool = setting(True, "Identical requests in flight share one call to the provider.")
+    replay_pace: str = setting(
+        "at_once",
+        "How fast stored streams are replayed: `at_once`, as they came (`recorded`), or at so many tokens a second (a "
+        "number).",
+    )
     shared: bool = setting(False, "All callers share answers. Only where everybody may see everybody's answers.")
 
 

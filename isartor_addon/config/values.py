@@ -104,7 +104,7 @@ def _typed(key: Key, value: Any) -> Any:
         case "int":
             fits = _whole(value)
         case "text":
-            if key.name == "cache.again" and _whole(value):
+            if key.name in ("cache.again", "cache.replay_pace") and _whole(value):
                 value = str(value)
             fits = isinstance(value, str)
         case "list":
@@ -133,6 +133,8 @@ def _meaning(key: Key, value: Any) -> None:
     match key.name:
         case "cache.again":
             _check_again(value)
+        case "cache.replay_pace":
+            _check_pace(value)
         case "hosts":
             for pattern in value:
                 _check_host(pattern)
@@ -152,6 +154,12 @@ def _check_again(value: str) -> None:
     if value in ("serve", "refresh") or (re.fullmatch(r"[0-9]{1,9}", value) and int(value) >= 2):
         return
     raise BadValue("must be `serve`, `refresh` or a whole number from 2")
+
+
+def _check_pace(value: str) -> None:
+    if value in ("at_once", "recorded") or (re.fullmatch(r"[0-9]{1,9}", value) and int(value) >= 1):
+        return
+    raise BadValue("must be `at_once`, `recorded` or a whole number from 1")
 
 
 def _check_host(pattern: str) -> None:

@@ -28,13 +28,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """The answer is on its way: somebody else's identical request is being answered right now."""
+    """The answer takes its time: somebody else's identical request is being answered, or a stored stream replayed."""
 
     layer: str
     chunks: Callable[[], AsyncIterator[bytes]]
     """From the first byte, then live. Raises `BadReply` when the stream is cut."""
     headers: tuple[tuple[str, str], ...]
     status: int = 200
+    age_s: int | None = None
+    """How long ago the provider gave it; None: it is giving it right now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ class Recording:
     run_ids: Mapping[str, str] = field(default_factory=dict)
     """The recorded run's own ids, by name."""
     status: int = 200
+    offsets_ms: tuple[int, ...] = ()
+    """When each chunk came, from the first on; empty where nobody noted it."""
 
     @property
     def content(self) -> bytes:

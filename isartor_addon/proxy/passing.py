@@ -54,6 +54,8 @@ class Passing:
     """Learns the reply."""
     stream: Callable[[bytes], bytes] | bool | None = None
     """What the reply streams through, where that is the tee."""
+    age_s: int = 0
+    """How old the answer is, where it is not the provider's."""
     asked: http.Request | None = None
     """What the client asked, where the flow was sent elsewhere for the answer; put back for display at the end."""
     native: bool = False

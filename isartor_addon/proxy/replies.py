@@ -15,7 +15,7 @@ from isartor_addon.proxy.splice import Splices
 from isartor_addon.proxy.tasks import Tasks
 from isartor_addon.proxy.tee import Tee
 
-SUMMARIES = {"stream": "shared with an identical request", "forward": "passed on"}
+SUMMARIES = {"stream": "shared with an identical request", "forward": "passed on", "hit": "hit, replayed at a pace"}
 
 
 class Replies:
@@ -28,7 +28,9 @@ class Replies:
     def begin(self, flow: http.HTTPFlow, response: http.Response, passing: Passing) -> None:
         """The head of the reply is here: say what happened, let a stream stream, learn a success."""
         deflected = passing.layer != convert.PROVIDER_TAG
-        told = convert.said(passing.exchange, layer=passing.layer, deflected=deflected, age_s=0 if deflected else None)
+        told = convert.said(
+            passing.exchange, layer=passing.layer, deflected=deflected, age_s=passing.age_s if deflected else None
+        )
         for name, value in told.items():
             response.headers[name] = value
         if deflected:

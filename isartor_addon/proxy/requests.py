@@ -165,7 +165,8 @@ class Requests:
             case Stream():
                 asked = flow.request
                 self._relay.hand_over(flow, outcome, exchange.route.wire)
-                self._passing[flow.id] = Passing(exchange, house, outcome.layer, "stream", asked=asked)
+                label, age_s = ("stream", 0) if outcome.age_s is None else ("hit", outcome.age_s)
+                self._passing[flow.id] = Passing(exchange, house, outcome.layer, label, age_s=age_s, asked=asked)
             case Refuse():
                 told = convert.said(exchange, layer=outcome.layer, deflected=True)
                 _refuse(flow, exchange.route, outcome.error, told)

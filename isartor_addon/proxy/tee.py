@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from time import monotonic
 from typing import Any, cast
 
 from isartor_addon.core.ambiguous import ambiguous
@@ -49,6 +50,8 @@ class Tee:
         self.exchange = exchange
         self.chunks: list[bytes] = []
         """What has come by, content encoding removed."""
+        self._came: list[float] = []
+        """When; monotonic, seconds."""
         self._pipeline = pipeline
         self._mode = mode
         self._headers = headers
@@ -98,6 +101,7 @@ class Tee:
         if not chunk:
             return
         self.chunks.append(chunk)
+        self._came.append(monotonic())
         self._pipeline.grew(self.exchange, chunk)
         if self._terminal and self._is_terminal(chunk):
             self._learn()
@@ -158,6 +162,7 @@ class Tee:
             operation=exchange.route.operation,
             mode=self._mode,
             chunks=chunks,
+            offsets_ms=_offsets(self._came[: len(chunks)]),
             headers=self._headers,
             run_ids=named(content, exchange.identity.run_ids, read=lambda body: wire.read(mode, body)),
         )
@@ -177,3 +182,8 @@ class Tee:
         self._ended = True
         self.chunks.clear()
         self._pipeline.lost(self.exchange, reason)
+
+
+def _offsets(times: list[float]) -> tuple[int, ...]:
+    """Milliseconds since the first, for what came in more pieces than one."""
+    return tuple(int((each - times[0]) * 1000) for each in times) if len(times) > 1 else ()

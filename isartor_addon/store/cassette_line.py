@@ -3,7 +3,8 @@
     {"isartor_cassette": 1, "by": "isartor-addon"}
     {"content": "<64 hex digits>", "wire": "openai", "operation": "generate", "mode": "sse", "status": 200,
      "model": ..., "host": ..., "client": ..., "created": ..., "headers": [[name, value], ...],
-     "run_ids": {name: value}, "fingerprint": {path: digest}, "chunks": ["text", {"base64": "..."}]}
+     "run_ids": {name: value}, "fingerprint": {path: digest}, "chunks": ["text", {"base64": "..."}],
+     "offsets_ms": [0, 18]}
 
 Bodies are verbatim, piece by piece; callers are not in it, and no response header that carries a credential.
 """
@@ -44,6 +45,7 @@ def write_line(entry: Entry) -> bytes:
         "run_ids": dict(recording.run_ids),
         "fingerprint": dict(entry.fingerprint),
         "chunks": [_write_chunk(chunk) for chunk in recording.chunks],
+        **({"offsets_ms": recording.offsets_ms} if recording.offsets_ms else {}),
     }
     return orjson.dumps(line) + b"\n"
 
@@ -90,6 +92,7 @@ def read_line(line: bytes) -> Entry:
         headers=tuple(_header(header) for header in _list(fields, "headers")),
         run_ids=_texts(fields, "run_ids"),
         status=int(_number(fields, "status")),
+        offsets_ms=_offsets(fields),
     )
     return Entry(
         key=key_for(ANYONE, content),
@@ -148,6 +151,14 @@ def _list(fields: Mapping[str, Any], name: str) -> list[Any]:
     if not isinstance(value, list):
         raise ValueError(f"`{name}` must be a list")
     return value
+
+
+def _offsets(fields: Mapping[str, Any]) -> tuple[int, ...]:
+    value = fields.get("offsets_ms", [])
+    whole = isinstance(value, list) and all(isinstance(each, int) and not isinstance(each, bool) for each in value)
+    if not whole:
+        raise ValueError("`offsets_ms` must be a list of whole numbers")
+    return tuple(value)
 
 
 def _texts(fields: Mapping[str, Any], name: str) -> dict[str, str]:

@@ -58,6 +58,7 @@ def dump(entry: Entry) -> bytes:
             "headers": recording.headers,
             "run_ids": dict(recording.run_ids),
             "chunks": [len(chunk) for chunk in recording.chunks],
+            **({"offsets_ms": recording.offsets_ms} if recording.offsets_ms else {}),
         }
     )
     rest = b"".join((_LENGTH.pack(len(header)), header, *recording.chunks))
@@ -110,6 +111,7 @@ def _entry(key: str, header: dict[str, Any], body: bytes, *, pinned: bool) -> En
         headers=tuple((name, value) for name, value in header["headers"]),
         run_ids=header["run_ids"],
         status=header["status"],
+        offsets_ms=tuple(header.get("offsets_ms", ())),
     )
     return Entry(
         key=key,

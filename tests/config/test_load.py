@@ -140,6 +140,8 @@ def test_errors_name_source_key_and_value(sources: dict[str, object], sentence: 
         "cache.again = 1",
         "cache.again = 'often'",
         "cache.again = true",
+        "cache.replay_pace = 0",
+        "cache.replay_pace = 'slowly'",
         "cache.ttl_by_model = {a = -1}",
         "cache.ttl_by_model = {a = 'x'}",
         "cache.enabled = 1",
@@ -236,6 +238,8 @@ def value_of(key: Key) -> st.SearchStrategy[object]:
         return st.sampled_from(key.choices)
     if key.name == "cache.again":
         return st.sampled_from(["serve", "refresh", "2", "99"])
+    if key.name == "cache.replay_pace":
+        return st.sampled_from(["at_once", "recorded", "1", "80"])
     if key.name in ("door.openai", "door.anthropic", "door.gemini", "door.ollama"):
         return st.sampled_from(["http://a.example", "https://b.example:8443/x"])
     return VALUES.get(key.type, st.from_regex(r"[A-Za-z0-9-]{0,12}", fullmatch=True))

@@ -120,6 +120,7 @@ def exact(
     again: str = "refresh",
     single_flight: bool = True,
     replay_only: bool = False,
+    pace: str = "at_once",
 ) -> ExactLayer:
     """The layer over `answers`."""
     return ExactLayer(
@@ -129,4 +130,5 @@ def exact(
         again=again,
         single_flight=single_flight,
         replay_only=replay_only,
+        pace=pace,
     )

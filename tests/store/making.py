@@ -47,6 +47,7 @@ def entry(number: int, *, size: int = 400, caller: str = "caller", ttl_s: float 
             chunks=(body[:third], body[third : 2 * third], body[2 * third :]),
             headers=(("content-type", "text/event-stream"), ("x-request-id", f"req-{number}")),
             run_ids={"session": f"session-{number}"},
+            offsets_ms=(0, 20, 20 + number),
         ),
         host="api.openai.com",
         model="gpt-4o-mini",

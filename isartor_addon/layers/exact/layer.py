@@ -18,6 +18,7 @@ from isartor_addon.layers.base import Layer
 from isartor_addon.layers.exact.again import Again
 from isartor_addon.layers.exact.deliver import deliver
 from isartor_addon.layers.exact.flight import Flight
+from isartor_addon.layers.exact.pace import AT_ONCE, Pace
 from isartor_addon.layers.ports import Answers, Clock, Leases
 
 LONGEST_FLIGHT_S = 1800.0
@@ -63,19 +64,21 @@ class ExactLayer(Layer):
         single_flight: bool,
         replay_only: bool,
         leases: Leases | None = None,
+        pace: str = AT_ONCE,
     ) -> None:
         self._leases = leases
         self._answers = answers
         self._clock = clock
         self._lifetimes = lifetimes
         self._again = Again(again)
+        self._pace = Pace(pace)
         self._single_flight = single_flight
         self._replay_only = replay_only
         self._flights: dict[str, Flight] = {}
 
     def peek(self, exchange: Exchange) -> Outcome | None:
         """Answer from memory."""
-        if not self._may_look(exchange):
+        if not self._may_look(exchange) or self._pace.applies(exchange):
             return None
         entry = self._answers.peek(exchange.identity.key)
         if entry is None or self._again.due(*self._asked(exchange)):
@@ -186,7 +189,7 @@ class ExactLayer(Layer):
         # While the disk was read, somebody else may have asked, been answered, and landed.
         return entry or self._answers.peek(identity.key)
 
-    def _answer(self, entry: Entry, exchange: Exchange) -> Answer | None:
+    def _answer(self, entry: Entry, exchange: Exchange) -> Answer | Stream | None:
         age_s = max(0, int(self._clock.time() - entry.created))
         ttl_s = exchange.control.ttl_s
         if ttl_s is not None and age_s >= ttl_s and not entry.pinned:
@@ -199,9 +202,9 @@ class ExactLayer(Layer):
             exchange.note(self.tag, "miss", f"the stored answer cannot be given as {exchange.mode}: {error}")
             return None
         exchange.note(self.tag, "hit")
-        return Answer(
-            self.tag, chunks, self._headers(recording.headers, recording.mode, exchange), recording.status, age_s
-        )
+        headers = self._headers(recording.headers, recording.mode, exchange)
+        answer = Answer(self.tag, chunks, headers, recording.status, age_s)
+        return self._pace.slow(answer, recording, exchange)
 
     @staticmethod
     def _headers(recorded: tuple[tuple[str, str], ...], mode: str, exchange: Exchange) -> tuple[tuple[str, str], ...]:
@@ -210,7 +213,7 @@ class ExactLayer(Layer):
         kept = tuple(header for header in recorded if header[0] != "content-type")
         return (("content-type", exchange.route.wire.content_type(exchange.mode)), *kept)
 
-    async def _lead(self, exchange: Exchange) -> Answer | None:
+    async def _lead(self, exchange: Exchange) -> Answer | Stream | None:
         """Go first; the answer, if another process that asked the same was quicker."""
         if self._single_flight:
             identity = exchange.identity
@@ -223,7 +226,7 @@ class ExactLayer(Layer):
         exchange.note(self.tag, "miss")
         return None
 
-    async def _await_others(self, flight: Flight, exchange: Exchange) -> Answer | None:
+    async def _await_others(self, flight: Flight, exchange: Exchange) -> Answer | Stream | None:
         """Get the lease, if need be when another process has let go of it; the answer that it has stored."""
         assert self._leases is not None
         key = exchange.identity.key
