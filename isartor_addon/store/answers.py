@@ -22,6 +22,7 @@ from isartor_addon.layers.ports import Clock
 from isartor_addon.store.epoch import Epoch
 from isartor_addon.store.files import make_directory, make_file
 from isartor_addon.store.form import Damaged
+from isartor_addon.store.known import MOST_KEYS, KeysRead
 from isartor_addon.store.memory import COUNTERS, Memory
 from isartor_addon.store.rooms import Rooms
 from isartor_addon.store.switch import Switch
@@ -64,11 +65,12 @@ class AnswerStore:
             clock=clock,
             changed=self._look_for_imports,
             counted=self._count_soon,
+            unsure=self._read_keys_soon,
         )
         self._write = Worker(directory, size_bytes=size_bytes, writes=True, switch=self._switch)
         self._read = Worker(directory, size_bytes=size_bytes, writes=False, switch=self._switch)
-        for worker in (self._write, self._read):
-            worker.soon(lambda rooms: None)
+        self._write.soon(lambda rooms: None)
+        self._read_keys_soon()
 
     # What the exact layer asks.
 
@@ -82,6 +84,9 @@ class AnswerStore:
         if entry is not None:
             return entry
         generation = self._memory.generation
+        if self._memory.surely_new(key):
+            self._usable()  # which tries a disk again that was off
+            return None
         entry = await self._from_disk(key)
         self._memory.found(key, entry, generation)
         return entry
@@ -199,7 +204,7 @@ class AnswerStore:
             return []
 
         moved = self._demand(work)
-        self._memory.forget(entry.key for entry in moved)
+        self._memory.forget([entry.key for entry in moved])
         return moved[0] if moved else None
 
     def stats(self) -> Mapping[str, Any]:
@@ -257,6 +262,17 @@ class AnswerStore:
             self._write.soon(lambda rooms: rooms.remove([key]))
             return None
         return entry if entry is not None and entry.fresh(self._clock.time()) else None
+
+    def _read_keys_soon(self) -> None:
+        self._read.soon(self._read_keys)
+
+    def _read_keys(self, rooms: Rooms) -> None:
+        ticket, keys = self._memory.begin_reading(), KeysRead()
+        for some in rooms.all_keys():
+            keys.add(some)
+            if self._closed or keys.count > MOST_KEYS:
+                return
+        self._memory.have_read(ticket, keys)
 
     def _store(self, rooms: Rooms, entry: Entry) -> None:
         if not self._memory.waits(entry):

@@ -35,6 +35,7 @@ OPENING_S = 2.0
 """How long to wait for another process's write when a database is opened."""
 _CULL_EVERY = 100
 """A hundredth of the bound has been written: time to see that it is kept."""
+_KEYS_AT_ONCE = 2000
 
 
 class Refused(StoreError):
@@ -228,6 +229,22 @@ class Database:
                     (prefix, prefix + "\U0010ffff"),
                 ).fetchall()
         return [(key, tag) for key, tag in rows if isinstance(key, str) and isinstance(tag, str)]
+
+    def all_keys(self) -> Iterator[list[str]]:
+        """
+        All keys, some thousand at a time; what has expired may be among them.
+
+        Raises:
+            Fault: they cannot be read now.
+        """
+        with self._faults():
+            self._there()
+            uri = f"{self.path.absolute().as_uri()}?mode=ro"
+            with closing(sqlite3.connect(uri, uri=True, timeout=self._timeout_s)) as connection:
+                # The index has all of this, so that no value is read.
+                found = connection.execute("SELECT key FROM Cache WHERE raw = 1")
+                while rows := found.fetchmany(_KEYS_AT_ONCE):
+                    yield [key for (key,) in rows if isinstance(key, str)]
 
     def count(self, name: str, by: int = 0) -> int:
         """

@@ -36,6 +36,11 @@ class Epoch:
             make_file(path)
         self.look()
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the last look could see what others say."""
+        return self._place is not None
+
     def look(self) -> frozenset[str]:
         """Keys that other processes changed since the last look; `EVERYTHING` among them when that cannot be said."""
         before = self._place

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 
 from isartor_addon.core.recording import Entry
 from isartor_addon.layers.ports import Clock
 from isartor_addon.store.epoch import EVERYTHING, Epoch
 from isartor_addon.store.front import Front, weight
+from isartor_addon.store.known import KeysRead, Known
 
 LOOK_S = 0.05
 """How often it is seen what other processes changed."""
@@ -24,7 +25,14 @@ class Memory:
     """Entries in memory. Safe for threads."""
 
     def __init__(
-        self, limit: int, *, epoch: Epoch, clock: Clock, changed: Callable[[], None], counted: Callable[[], None]
+        self,
+        limit: int,
+        *,
+        epoch: Epoch,
+        clock: Clock,
+        changed: Callable[[], None],
+        counted: Callable[[], None],
+        unsure: Callable[[], None],
     ) -> None:
         """
         Args:
@@ -33,6 +41,7 @@ class Memory:
             clock: time.
             changed: called when other processes changed something.
             counted: called when something is counted for the first time since `take_counts`.
+            unsure: called when it is no longer known which keys may be on disk.
         """
         self.front = Front(limit)
         self.generation = 0
@@ -41,6 +50,8 @@ class Memory:
         self._clock = clock
         self._changed = changed
         self._counted = counted
+        self._unsure = unsure
+        self._known = Known()
         self._lock = threading.RLock()
         self._look_at = 0.0
         self._waiting: dict[str, Entry] = {}
@@ -66,6 +77,28 @@ class Memory:
                 slot.touched = now
                 self._used.add(key)
         return entry
+
+    def surely_new(self, key: str) -> bool:
+        """Whether nobody has put `key` on the disk; if so, a miss is counted."""
+        with self._lock:
+            self._look(self._clock.monotonic())
+            if not self._epoch.is_there or not self._known.lacks(key):
+                return False
+            self._count("misses")
+        return True
+
+    def begin_reading(self) -> int:
+        """The disk's keys are about to be read; gives a ticket for `have_read`."""
+        with self._lock:
+            ticket = self._known.begin()
+            for key in self._waiting:  # neither is it there yet, nor will it be told again
+                self._known.add(key)
+        return ticket
+
+    def have_read(self, ticket: int, keys: KeysRead) -> None:
+        """They have been read."""
+        with self._lock:
+            self._known.complete(ticket, keys)
 
     def found(self, key: str, entry: Entry | None, generation: int) -> None:
         """
@@ -104,6 +137,7 @@ class Memory:
                 return False
             self._waiting_bytes += size
             self._waiting[entry.key] = entry
+            self._may_be_there((entry.key,))
         return True
 
     def waits(self, entry: Entry) -> bool:
@@ -117,10 +151,11 @@ class Memory:
             if self.waits(entry):
                 del self._waiting[entry.key]
 
-    def forget(self, keys: Iterable[str]) -> None:
-        """Drop `keys`, also from what is being read right now."""
+    def forget(self, keys: Collection[str]) -> None:
+        """Drop `keys`, also from what is being read right now; on disk there may be something else under them."""
         with self._lock:
             self.generation += 1
+            self._may_be_there(keys)
             for key in keys:
                 self.front.drop(key)
 
@@ -167,5 +202,14 @@ class Memory:
             return
         if EVERYTHING in changed:
             self.forget_all()
+            self._known.begin()
+            self._unsure()
         self.forget(changed)
         self._changed()
+
+    def _may_be_there(self, keys: Collection[str]) -> None:
+        for key in keys:
+            self._known.add(key)
+        if self._known.is_full:
+            self._known.begin()
+            self._unsure()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -117,6 +117,11 @@ class Rooms:
             if not key.startswith(_COUNTER)
         ]
         return sorted(rows, key=lambda row: row.created, reverse=True)
+
+    def all_keys(self) -> Iterator[list[str]]:
+        """The keys of everything, expired or not, some thousand at a time."""
+        yield from self._pinned.all_keys()
+        yield from self._common.all_keys()
 
     def count(self, name: str, by: int = 0) -> int:
         """Add `by` to the counter `name`, which outlives everything but a corrupt database; give its value."""
