@@ -39,6 +39,8 @@ class _Socket:
     owed: int = 0
     """Responses that the provider still owes."""
     asked: Create | None = None
+    sent: tuple[WebSocketMessage, bytes] | None = None
+    """The message that asks it, and what it said when we let it go on."""
     tee: Tee | None = None
     """Learns the response in flight; None while two are, for then nobody can tell whose an event is."""
     answered: int = 0
@@ -142,6 +144,7 @@ class Sockets:
         socket.passed += 1
         socket.owed = 1
         socket.asked = create
+        socket.sent = message, message.content
         socket.tee = Tee(
             exchange,
             house.pipeline,
@@ -165,6 +168,12 @@ class Sockets:
             return
         ending = fate(content)
         tee = socket.tee
+        if socket.sent is not None:
+            message, said = socket.sent
+            socket.sent = None
+            if tee is not None and message.content != said:
+                tee.cut("another addon changed the request")
+                socket.tee = tee = None
         if tee is not None:
             tee(content)
         if not ending:

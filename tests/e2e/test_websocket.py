@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -192,3 +193,31 @@ def test_sockets_that_are_not_ours_pass(proxy: Proxy, provider: Provider, words:
     with pytest.raises(InvalidStatus) as refused, _socket(proxy, "wss://api.openai.com/v1/realtime"):
         pass
     assert refused.value.response.status_code == 404
+
+
+REWRITING = """
+class Rewriting:
+    # Somebody's own addon.
+    def websocket_message(self, flow):
+        message = flow.websocket.messages[-1]
+        if message.from_client and b"rewrite me" in message.content:
+            message.content = message.content.replace(b"rewrite me", b"something else")
+
+
+addons = [Rewriting()]
+"""
+
+
+def test_an_answer_to_a_message_that_another_addon_has_rewritten_is_not_learned(
+    launch: Callable[..., Proxy], provider: Provider, tmp_path: Path, words: str
+) -> None:
+    """What the provider says to it is no answer to what the client asked; other messages are learned."""
+    script = tmp_path / "rewriting.py"
+    script.write_text(REWRITING)
+    own = launch(Setup(after=(script,)))
+    for text in (f"rewrite me {words}", f"leave me {words}"):
+        for _ in range(2):
+            with _socket(own) as socket:
+                _ask(socket, _create(text))
+    assert provider.generations(f"something else {words}") == 2
+    assert provider.generations(f"leave me {words}") == 1
