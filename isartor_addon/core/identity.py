@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ANYONE = "anyone"
 """The caller of recordings that belong to nobody: cassettes, and what was imported from one."""
 TOO_DEEP = "the body is nested too deeply"
-_NOT_ASKED = frozenset({"key", "alt", "$alt", "access_token"})
+_NOT_ASKED = frozenset({"key", "api_key", "api-key", "alt", "$alt", "access_token"})
 """Query parameters that say who asks or how the answer is delivered."""
 _PRINTS = 4000
 """A fingerprint opens no further when it has so many paths."""

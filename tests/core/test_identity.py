@@ -52,7 +52,15 @@ def test_operations_never_share() -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["key=AIza0123456789", "alt=sse", "$alt=json;enum-encoding=int", "access_token=ya29.a"]
+    "query",
+    [
+        "key=AIza0123456789",
+        "alt=sse",
+        "$alt=json;enum-encoding=int",
+        "access_token=ya29.a",
+        "api_key=k-0123456789",
+        "api-key=k-0123456789",
+    ],
 )
 def test_query_parameters_that_ask_nothing_do_not_count(query: str) -> None:
     """Credentials and the way of delivery stand in Gemini's query; they are no part of what is asked."""
