@@ -6,9 +6,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from mitmproxy import http
 from mitmproxy.master import Master
 
+from isartor_addon.proxy.hooks import Isartor
 from isartor_addon.proxy.internals_servers import hang_up, unsent
 
 logger = logging.getLogger(__name__)
@@ -21,21 +21,20 @@ _FAREWELL_S = 1.0
 
 
 class Drain:
-    """An addon that counts what is in flight."""
+    """An addon without hooks for flows: while there is another with some, the fast lane answers nothing."""
 
-    def __init__(self, master: Master, *, limit_s: float, owed: Callable[[], int], closing: Callable[[], None]) -> None:
+    def __init__(self, master: Master, isartor: Isartor, *, limit_s: float, closing: Callable[[], None]) -> None:
         """
         Args:
             master: what is to stop.
-            limit_s: what has not ended by then is cut; 0: everything is.
-            owed: answers that are on their way inside sockets.
+            isartor: knows what is in flight.
+            limit_s: what has not ended by then is cut.
             closing: called when no more connections are to be taken.
         """
         self._master = master
+        self._isartor = isartor
         self._limit_s = limit_s
-        self._owed = owed
         self._closing = closing
-        self._flows: set[str] = set()
         self._waiting: asyncio.Task[None] | None = None
         self._up = False
 
@@ -43,29 +42,13 @@ class Drain:
         """The port is open."""
         self._up = True
 
-    def requestheaders(self, flow: http.HTTPFlow) -> None:
-        """A request comes in."""
-        self._flows.add(flow.id)
-
-    def responseheaders(self, flow: http.HTTPFlow) -> None:
-        """While draining, let HTTP/1 clients ask nothing more on this connection (RFC 9112, 9.6)."""
-        if self._waiting is not None and flow.response is not None and not flow.request.is_http2:
-            flow.response.headers["connection"] = "close"
-
-    def response(self, flow: http.HTTPFlow) -> None:
-        """It is answered."""
-        self._flows.discard(flow.id)
-
-    def error(self, flow: http.HTTPFlow) -> None:
-        """It failed, or the client left."""
-        self._flows.discard(flow.id)
-
     def stop(self) -> None:
         """Begin to drain; asked again, stop now."""
         if self._waiting is not None or not self._up:
             self._master.shutdown()
             return
         self._closing()
+        self._isartor.close_after_answers()
         # mitmproxy closes its listeners when this option is off.
         self._master.options.update(server=False)
         self._waiting = asyncio.get_running_loop().create_task(self._drained())
@@ -78,11 +61,11 @@ class Drain:
             await asyncio.sleep(_LOOK_S)
             quiet = 0 if self._busy() else quiet + 1
         if self._busy():
-            logger.warning("%d requests in flight are cut after %g s", len(self._flows) + self._owed(), self._limit_s)
+            logger.warning("%d requests in flight are cut after %g s", self._isartor.in_flight(), self._limit_s)
         if leaving := hang_up(self._master):
             await asyncio.wait(leaving, timeout=_FAREWELL_S)
             await asyncio.sleep(_LOOK_S)  # mitmproxy has something to do after each of them
         self._master.shutdown()
 
     def _busy(self) -> bool:
-        return bool(self._flows) or self._owed() > 0 or unsent(self._master) > 0
+        return self._isartor.in_flight() > 0 or unsent(self._master) > 0

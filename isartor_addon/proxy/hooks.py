@@ -53,6 +53,9 @@ class Isartor:
         self._relay = Relay(self._tasks)
         self._loops = loops.Loops()
         self._passing: dict[str, Passing] = {}
+        self._flows: set[str] = set()
+        """What has begun and has not ended, by flow id, whoever's it is."""
+        self._closing = False
         self._requests = Requests(lambda: self.house, tasks=self._tasks, relay=self._relay, passing=self._passing)
         self._splices = Splices(self._tasks)
         self._replies = Replies(self._tasks, self._splices)
@@ -85,9 +88,13 @@ class Isartor:
             logger.warning("connection_strategy=eager calls the provider even for answers from here: set it to lazy")
         self._lane = lay(self, lambda: self.house, requests=self._requests, tasks=self._tasks)
 
-    def owed(self) -> int:
-        """Answers that are on their way inside sockets."""
-        return self._sockets.owed()
+    def in_flight(self) -> int:
+        """How many answers are on their way, those inside sockets among them."""
+        return len(self._flows) + self._sockets.owed()
+
+    def close_after_answers(self) -> None:
+        """From now on let HTTP/1 clients ask nothing more on a connection that has an answer (RFC 9112, 9.6)."""
+        self._closing = True
 
     def done(self) -> None:
         """Finish what is being written."""
@@ -137,6 +144,11 @@ class Isartor:
     # --- requests -----------------------------------------------------------------------------------------------------
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """A request begins."""
+        self._flows.add(flow.id)
+        self.prepare(flow)
+
+    def prepare(self, flow: http.HTTPFlow) -> None:
         """Find out whose the request is, and let bodies that we do not read stream."""
         if flow.response is not None:  # refused for want of the proxy's token
             return
@@ -189,6 +201,8 @@ class Isartor:
         response = flow.response
         if response is None:
             return
+        if self._closing and not flow.request.is_http2:
+            response.headers["connection"] = "close"
         try:
             if passing := self._passing.get(flow.id):
                 self._replies.begin(flow, response, passing)
@@ -199,6 +213,7 @@ class Isartor:
 
     def response(self, flow: http.HTTPFlow) -> None:
         """The reply has gone by."""
+        self._flows.discard(flow.id)
         if flow.websocket is None:
             self._sockets.end(flow)
         passing = self._passing.pop(flow.id, None)
@@ -211,6 +226,7 @@ class Isartor:
 
     def error(self, flow: http.HTTPFlow) -> None:
         """The connection to the client or to the provider broke."""
+        self._flows.discard(flow.id)
         self._sockets.end(flow)
         if passing := self._passing.pop(flow.id, None):
             self._replies.broken(flow, passing)

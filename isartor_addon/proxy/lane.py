@@ -47,7 +47,7 @@ LARGEST = 1024 * 1024
 class Hooks(Protocol):
     """Our addon, as far as the lane needs it."""
 
-    def requestheaders(self, flow: http.HTTPFlow) -> None:
+    def prepare(self, flow: http.HTTPFlow) -> None:
         """Find out whose a request is."""
 
 
@@ -69,7 +69,7 @@ class Lane:
         Args:
             house: what serves requests now.
             requests: reads requests.
-            prepare: our hook `requestheaders`.
+            prepare: what our hook `requestheaders` does with a flow.
             gate: says when to step aside.
             display: takes the flows that are to be shown.
         """

@@ -117,6 +117,8 @@ def _make_authority(config: Config, at: Places) -> None:
 
 
 def _options(config: Config, launch: Launch, at: Places) -> Options:
+    if "*" in config.hosts:
+        raise ConfigError("hosts = *: Isartor's own CA may sign for named hosts only; use `mitmdump -s isartor_addon`.")
     options = Options(
         confdir=str(at.ca),
         listen_host=launch.host,
@@ -208,7 +210,7 @@ async def _run(
     except exceptions.OptionsError as error:
         raise ConfigError(f"{str(error).removesuffix('.')}.") from None
     closing = seat.leave if seat is not None else _nothing
-    drain = Drain(master, limit_s=config.drain_s, owed=isartor.owed, closing=closing)
+    drain = Drain(master, isartor, limit_s=config.drain_s, closing=closing)
     master.addons.add(drain, _Announcer(master, tell, config=config, token=token))
     _stop_on_signals(drain.stop)
     if seat is not None:

@@ -45,7 +45,7 @@ def lay(hooks: Hooks, house: Callable[[], House], *, requests: Requests, tasks: 
         logger.warning("this mitmproxy is built otherwise (%s): the fast lane stays off, answers take longer", fault)
         return None
     gate = Gate(hooks, lambda: house().config.lane)
-    lane = Lane(house, requests=requests, prepare=hooks.requestheaders, gate=gate, display=Display(tasks))
+    lane = Lane(house, requests=requests, prepare=hooks.prepare, gate=gate, display=Display(tasks))
     # Scripts stand before mitmproxy's own `next_layer`; this one must stand behind it.
     ctx.master.addons.add(lane)
     return lane
