@@ -15,7 +15,7 @@ from mitmproxy.websocket import WebSocketMessage
 
 from isartor_addon.assemble import MIB, House
 from isartor_addon.core.exchange import Exchange, Request
-from isartor_addon.core.outcome import Answer, Refuse
+from isartor_addon.core.outcome import Answer, Outcome, Refuse
 from isartor_addon.intake import Intake, Sender
 from isartor_addon.pipeline import describe_fault
 from isartor_addon.proxy import convert
@@ -100,13 +100,32 @@ class Sockets:
         create = read_create(message.content)
         if create is None:
             return
-        exchange = self._read(flow, socket, create)
+        house = self._house()
+        exchange = self._read(house, flow, socket, create)
         if exchange is None or socket.owed:
             message.content = socket.chain.outgoing(create, message.content)
             self._pass_unlearned(socket)
             return
-        house = self._house()
         outcome = house.pipeline.peek(exchange) or await house.pipeline.ask(exchange)
+        try:
+            self._apply(house, socket, create, exchange=exchange, outcome=outcome, flow=flow, message=message)
+        except Exception:
+            house.pipeline.lost(exchange, "a fault of ours")
+            raise
+        told = f"{socket.answered} answered from here, {socket.passed} passed on"
+        show(flow, exchange, "hit" if socket.answered else "forward", told)
+
+    def _apply(
+        self,
+        house: House,
+        socket: _Socket,
+        create: Create,
+        *,
+        exchange: Exchange,
+        outcome: Outcome | None,
+        flow: http.HTTPFlow,
+        message: WebSocketMessage,
+    ) -> None:
         match outcome:
             case Answer():
                 self._inject(flow, message, outcome.chunks)
@@ -118,12 +137,10 @@ class Sockets:
                 self._inject(flow, message, (error_message(error.status, error.code, str(error)),))
                 house.journal.record(exchange, layer=outcome.layer, status=error.status)
             case _:
-                self._forward(socket, create, exchange, message)
-        told = f"{socket.answered} answered from here, {socket.passed} passed on"
-        show(flow, exchange, "hit" if socket.answered else "forward", told)
+                self._forward(house, socket, create, exchange=exchange, message=message)
 
-    def _read(self, flow: http.HTTPFlow, socket: _Socket, create: Create) -> Exchange | None:
-        house = self._house()
+    @staticmethod
+    def _read(house: House, flow: http.HTTPFlow, socket: _Socket, create: Create) -> Exchange | None:
         route = openai_responses.WIRE.route("POST", socket.request.host, socket.request.path, socket.request.query)
         if route is None:
             return None
@@ -135,8 +152,9 @@ class Sockets:
         exchange.mode = "ws"
         return exchange
 
-    def _forward(self, socket: _Socket, create: Create, exchange: Exchange, message: WebSocketMessage) -> None:
-        house = self._house()
+    def _forward(
+        self, house: House, socket: _Socket, create: Create, *, exchange: Exchange, message: WebSocketMessage
+    ) -> None:
         exchange.raw = message.content
         message.content = socket.chain.outgoing(create, message.content)
         exchange.note(convert.PROVIDER_TAG, "forward")

@@ -197,3 +197,11 @@ def test_users_own_proxy_is_not_forgotten(tmp_path: Path) -> None:
         done = isartor("up", "--port", str(taken.getsockname()[1]), environ=environ)
     assert "isartor up --mode upstream:http://corp.example:3128\n" in done.stderr
     assert "secret" not in done.stdout + done.stderr
+
+
+def test_every_host_is_too_many(tmp_path: Path) -> None:
+    """Our own CA may sign for named hosts only: opening all of them is refused in one line, not host by host."""
+    failed = Command(tmp_path)("up", "--port", "0", environ={"ISARTOR_HOSTS": "*"})
+    assert 0 != failed.returncode
+    assert "hosts = *" in failed.stderr
+    assert "Traceback" not in failed.stderr

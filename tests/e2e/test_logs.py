@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.harness import Proxy, Setup
+from tests.e2e.harness import Proxy, Setup, wait_for
 from tests.e2e.wires import CHAT, CLOUD, GENERATE, MESSAGES
 from tests.fake import Plan, Provider
 
@@ -47,3 +47,9 @@ def test_the_home_holds_no_credential(launch: Callable[..., Proxy], words: str) 
     files = [path for path in (own.home / "isartor").rglob("*") if path.is_file()]
     assert files
     assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
+
+
+def test_a_token_that_guards_nothing_is_said(launch: Callable[..., Proxy]) -> None:
+    """Inside somebody's own mitmproxy our token does nothing: the log says which option does."""
+    proxy = launch(Setup(options={"isartor_token": "a-token"}))
+    wait_for(lambda: "proxyauth" in proxy.log, "the warning")
