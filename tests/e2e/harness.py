@@ -98,6 +98,7 @@ class Proxy:
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
             "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUNBUFFERED": "1",  # what is looked for in the log must be there
             "PYTHONPATH": os.pathsep.join(sys.path),
             **{name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")},
             **self.setup.environment,
