@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from bench_kit import report, rounds, traffic
 from bench_kit.cases import CASES
 from bench_kit.load import Result
 from bench_kit.startup import Startup
+from bench_kit.workers import Crew
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 HIT = next(case for case in CASES if case.name == "hit-1k")
@@ -103,6 +105,18 @@ def test_markdown() -> None:
     assert "| ours | 70.00 | 71.50 |" in text
     tables = [line.count("|") for line in text.splitlines() if line.startswith("| ")]
     assert [12] * 3 + [6] * 3 + [4] * 3 == tables
+
+
+def test_workers() -> None:
+    """Two workers must answer 1.7 times what one does; by CPU time where they have no core each. Wrong answers fail."""
+    crew = Crew(2, 1500.0, 1.5, 1.8, 300.0, 30.0, (0.6, 0.4), wrong=0, rss_mb=200.0, limit=1.7, crowded=True)
+    others = (replace(crew, crowded=False), replace(crew, by_cpu=1.6), replace(crew, wrong=1))
+    assert [True, False, False, False] == [each.ok for each in (crew, *others)]
+    found = a_report()
+    found.crews = [crew]
+    assert "| 2 | 1500 | 1.50 | 1.80 | 1.70 | pass | 300 / 30 | 60% 40% | 200 |" in report.as_markdown(found)
+    found.crews = [others[0]]
+    assert "| 2 | 1500 | 1.50 | 1.80 | 1.70 | FAIL |" in report.as_markdown(found)
 
 
 def test_json() -> None:

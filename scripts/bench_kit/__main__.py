@@ -16,8 +16,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench_kit import machine, report, rounds, startup
-from bench_kit.cases import CASES, NAMES, STARTUP
+from bench_kit import machine, report, rounds, startup, workers
+from bench_kit.cases import CASES, NAMES, STARTUP, WORKERS
 from bench_kit.servers import Servers
 
 FULL = rounds.Effort(rounds=5, seconds=2.0, warmup=0.3)
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
         effort=effort,
         load1=(machine.load1(), None),
     )
-    names = asked.only or NAMES
+    names = [*(asked.only or ()), *([WORKERS] if asked.workers else ())] or NAMES
     _measure(found, names)
     found.load1 = (found.load1[0], machine.load1())
     text = report.as_markdown(found)
@@ -62,6 +62,10 @@ def _measure(found: report.Report, names: Sequence[str]) -> None:
                 for target, server in servers.started.items()
                 if target in report.PROCESSES
             }
+            if WORKERS in names:
+                _say("workers: exact hits by several workers")
+                found.crews = workers.measure(servers, found.effort, folder)
+                _say(f"  {found.crews[-1].workers} workers: {found.crews[-1].ratio:.2f} times one")
     if STARTUP in names:
         _say(STARTUP)
         found.startups = startup.measure(4 * found.effort.rounds)
@@ -86,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         "--rounds", type=int, metavar="N", help=f"instead of {FULL.rounds} ({QUICK.rounds} with --quick)"
     )
     parser.add_argument("--only", action="append", choices=NAMES, help="this case; may be repeated", metavar="CASE")
+    parser.add_argument("--workers", action="store_true", help=f"the same as --only {WORKERS}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too, as JSON")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there too (bench-results/...)")
     parser.epilog = f"cases: {', '.join(NAMES)}"

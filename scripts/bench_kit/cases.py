@@ -73,4 +73,5 @@ CASES = (
     ),
 )
 STARTUP = "startup"
-NAMES = (*(case.name for case in CASES), STARTUP)
+WORKERS = "workers"
+NAMES = (*(case.name for case in CASES), WORKERS, STARTUP)

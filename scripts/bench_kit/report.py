@@ -11,6 +11,7 @@ from bench_kit.cases import Target
 from bench_kit.load import Result
 from bench_kit.rounds import Effort, Outcome
 from bench_kit.startup import Startup
+from bench_kit.workers import Crew
 
 YARDSTICKS: Mapping[Target, str] = {"constant": "bare mitmproxy", "passing": "bare pass-through"}
 PROCESSES: Mapping[Target, str] = {"ours": "ours", "hooks": "ours without the fast lane", **YARDSTICKS}
@@ -30,13 +31,14 @@ class Report:
     """Of the machine, before and after."""
     outcomes: list[Outcome] = field(default_factory=list)
     startups: Sequence[Startup] = ()
+    crews: Sequence[Crew] = ()
     memory: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     """Process to its memory after its start and at the end, MiB."""
 
     @property
     def ok(self) -> bool:
         """Whether everything is fast enough."""
-        return all(outcome.ok for outcome in self.outcomes) and all(startup.ok for startup in self.startups)
+        return all(each.ok for each in (*self.outcomes, *self.startups, *self.crews))
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -50,6 +52,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "ok": report.ok,
         "cases": [_case(outcome) for outcome in report.outcomes],
         "startup": [{**asdict(startup), "ok": startup.ok} for startup in report.startups],
+        "workers": [{**asdict(crew), "ok": crew.ok} for crew in report.crews],
         "memory_mb": {name: list(sizes) for name, sizes in report.memory.items()},
     }
 
@@ -87,6 +90,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield from ("", *_table(_COLUMNS, map(_row, report.outcomes)))
     if report.startups:
         yield from ("", *_table(("start", "ms", "bare Python ms", "limit", ""), map(_startup_row, report.startups)))
+    if report.crews:
+        yield from ("", *_table(_CREW_COLUMNS, map(_crew_row, report.crews)))
     if report.memory:
         rows = ((name, _number(begin), _number(end)) for name, (begin, end) in report.memory.items())
         yield from ("", *_table(("memory (RSS)", "at start, MiB", "at end, MiB"), rows))
@@ -138,6 +143,39 @@ def _verdict(outcome: Outcome) -> str:
 def _startup_row(startup: Startup) -> tuple[str, ...]:
     verdict = "pass" if startup.ok else "FAIL"
     return (f"`{startup.name}`", f"{startup.ms:.0f}", f"{startup.bare_ms:.0f}", f"{startup.limit_ms:.0f}", verdict)
+
+
+_CREW_COLUMNS = (
+    "workers",
+    "hits per s",
+    "times one",
+    "by CPU time",
+    "limit",
+    "",
+    "CPU: ours / load us",
+    "shares of CPU",
+    "RSS MiB",
+)
+
+
+def _crew_row(crew: Crew) -> tuple[str, ...]:
+    limit = "-" if crew.limit is None else f"{crew.limit:.2f}"
+    verdict = f"FAIL: {crew.wrong} wrong answers" if crew.wrong else "" if crew.limit is None else _passed(crew.ok)
+    return (
+        str(crew.workers),
+        f"{crew.rate:.0f}",
+        f"{crew.ratio:.2f}",
+        _number(crew.by_cpu),
+        limit,
+        verdict,
+        f"{_number(crew.cpu_us, digits=0)} / {crew.load_us:.0f}",
+        " ".join(f"{share:.0%}" for share in crew.shares),
+        _number(crew.rss_mb, digits=0),
+    )
+
+
+def _passed(ok: bool) -> str:
+    return "pass" if ok else "FAIL"
 
 
 def _number(value: float | None, *, digits: int = 2) -> str:

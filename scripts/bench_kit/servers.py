@@ -45,14 +45,15 @@ class Servers:
         self._ends = ExitStack()
         self._servers: dict[Target, Server] = {}
         self._log = (folder / "servers.log").open("wb")
-        self._ca, key = certificate.make(folder)
-        process = self._start([sys.executable, "-m", "bench_kit.upstream", str(self._ca), str(key)], subprocess.PIPE)
+        self.ca, key = certificate.make(folder)
+        """The provider's certificate authority."""
+        process = self._start([sys.executable, "-m", "bench_kit.upstream", str(self.ca), str(key)], subprocess.PIPE)
         assert process.stdout is not None
         self.port = int(process.stdout.readline() or 0)
         """The provider's."""
         if not self.port:
             raise RuntimeError(f"the fake provider did not start: {self.log}")
-        self._servers["provider"] = Server(process.pid, 0, self._ca, machine.resident_mb(process.pid))
+        self._servers["provider"] = Server(process.pid, 0, self.ca, machine.resident_mb(process.pid))
 
     def __enter__(self) -> Servers:
         return self
@@ -83,12 +84,12 @@ class Servers:
         return self._servers[target]
 
     def _proxy(self, target: Target) -> Server:
-        folder, port = self._folder / target, _free_port()
+        folder, port = self._folder / target, free_port()
         script = "isartor_addon" if target in _OURS else str(KIT / f"{target}.py")
         options = {
             "confdir": folder / "conf",
             "connection_strategy": "lazy",
-            "ssl_verify_upstream_trusted_ca": self._ca,
+            "ssl_verify_upstream_trusted_ca": self.ca,
         }
         if target in _OURS:
             options |= {"isartor_home": folder / "home", "isartor_hosts": f"localhost:{self.port}", **_OURS[target]}
@@ -136,7 +137,8 @@ def _end(process: subprocess.Popen[str]) -> None:
         process.communicate()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody has now."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port
