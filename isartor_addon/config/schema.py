@@ -74,6 +74,9 @@ class Lane:
         "printed or saved flows), or `always`, or `never`.",
         choices=("always", "when_watched", "never"),
     )
+    quick_hooks: bool = setting(
+        True, "What takes no lane: have mitmproxy ask only those of its addons for an event that know of it."
+    )
 
 
 @dataclass(frozen=True, slots=True)

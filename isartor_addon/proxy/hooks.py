@@ -19,7 +19,7 @@ from isartor_addon.pipeline import describe_fault
 from isartor_addon.proxy import convert, loops, models, options, views
 from isartor_addon.proxy.commands import Commands
 from isartor_addon.proxy.door import Door
-from isartor_addon.proxy.lay import lay
+from isartor_addon.proxy.lay import Table, ask_fewer, lay
 from isartor_addon.proxy.ours import content_length, is_ip, is_ours, routes_of, sender_of
 from isartor_addon.proxy.passing import Passing
 from isartor_addon.proxy.relay import Relay
@@ -61,6 +61,7 @@ class Isartor:
         self._replies = Replies(self._tasks, self._splices)
         self._sockets = Sockets(lambda: self.house, self._tasks)
         self._lane: object | None = None
+        self._table: Table | None = None
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
@@ -87,6 +88,7 @@ class Isartor:
         if ctx.options.connection_strategy != "lazy":
             logger.warning("connection_strategy=eager calls the provider even for answers from here: set it to lazy")
         self._lane = lay(self, lambda: self.house, requests=self._requests, tasks=self._tasks)
+        self._table = ask_fewer(lambda: self.house)
 
     def in_flight(self) -> int:
         """How many answers are on their way, those inside sockets among them."""
@@ -98,6 +100,9 @@ class Isartor:
 
     def done(self) -> None:
         """Finish what is being written."""
+        if self._table is not None:
+            self._table.remove()
+            self._table = None
         if self._lane is not None:
             ctx.master.addons.remove(self._lane)
             self._lane = None

@@ -1,10 +1,10 @@
-"""Puts the fast lane into the running mitmproxy, if it can be: a mitmproxy that is built otherwise goes without."""
+"""Puts the fast lane and the table of hooks into the running mitmproxy; one that is built otherwise goes without."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mitmproxy import ctx
 
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+
+class Table(Protocol):
+    """What has mitmproxy ask fewer addons."""
+
+    def remove(self) -> None:
+        """Have it ask all of them again."""
 
 def lay(hooks: Hooks, house: Callable[[], House], *, requests: Requests, tasks: Tasks) -> Lane | None:
     """
@@ -49,3 +55,27 @@ def lay(hooks: Hooks, house: Callable[[], House], *, requests: Requests, tasks: 
     # Scripts stand before mitmproxy's own `next_layer`; this one must stand behind it.
     ctx.master.addons.add(lane)
     return lane
+
+
+def ask_fewer(house: Callable[[], House]) -> Table | None:
+    """
+    Have mitmproxy ask those addons only that know of an event.
+
+    Args:
+        house: what serves requests now.
+
+    Returns:
+        What does it; None where somebody else does it already or, after a warning, where mitmproxy's core has changed
+        too much for it.
+    """
+    try:
+        from isartor_addon.proxy import internals_hooks
+
+        fault = internals_hooks.rehearse()
+    except (ImportError, AttributeError) as error:
+        fault = str(error)
+    if fault:
+        logger.warning("this mitmproxy is built otherwise (%s): all its addons are asked for every event", fault)
+        return None
+    table = internals_hooks.HookTable(ctx.master.addons, lambda: house().config.lane.quick_hooks)
+    return table if table.install() else None

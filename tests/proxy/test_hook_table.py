@@ -1,0 +1,179 @@
+"""The table of hooks asks the same addons the same things in the same order as mitmproxy does by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import warnings
+from types import SimpleNamespace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mitmproxy import hooks
+from mitmproxy.addonmanager import AddonManager
+from mitmproxy.exceptions import AddonHalt
+from mitmproxy.options import Options
+from mitmproxy.proxy.layers.http import HttpRequestHeadersHook, HttpRequestHook, HttpResponseHook
+from mitmproxy.proxy.server_hooks import ClientConnectedHook
+from mitmproxy.test import tflow
+
+from isartor_addon.proxy import internals_hooks
+from isartor_addon.proxy.internals_hooks import HookTable
+
+HOOKS = ("requestheaders", "request", "response", "update", "client_connected")
+DEEDS = ("say", "say later", "raise", "halt", "module", "number", "none")
+
+
+def addon(said: list[str], name: str, deeds: dict[str, str], *, inside: tuple[object, ...] = (), ours: bool) -> object:
+    """An addon that says when it is asked, and then does as told; `ours`: of a class that the table knows."""
+
+    def method(hook: str, deed: str):
+        def ask(self: object, *_: object) -> None:
+            said.append(f"{name}.{hook}")
+            if deed == "raise":
+                raise ValueError(name)
+            if deed == "halt":
+                raise AddonHalt
+
+        async def ask_later(self: object, *arguments: object) -> None:
+            await asyncio.sleep(0)
+            ask(self, *arguments)
+
+        return ask_later if deed == "say later" else ask
+
+    fixed = {"module": asyncio, "number": 3, "none": None}
+    members = {hook: fixed.get(deed, method(hook, deed)) for hook, deed in deeds.items()}
+    made = type(name, (), {**members, "__module__": "isartor_addon.x" if ours else "theirs", "name": name})()
+    if inside:
+        made.addons = list(inside)
+    return made
+
+
+def fill(addons: AddonManager, said: list[str], plan: list[tuple[dict[str, str], dict[str, str] | None, bool]]) -> None:
+    """Fill the chain by a plan: what each addon does, what one inside it does, whether the table knows its class."""
+    for number, (deeds, inner, ours) in enumerate(plan):
+        inside = (addon(said, f"in{number}", inner, ours=ours),) if inner is not None else ()
+        addons.chain.append(addon(said, f"a{number}", deeds, inside=inside, ours=ours))
+
+
+DEED = st.dictionaries(st.sampled_from(HOOKS), st.sampled_from(DEEDS), max_size=3)
+PLANS = st.lists(st.tuples(DEED, st.none() | DEED, st.booleans()), max_size=6)
+STEPS = st.lists(st.sampled_from((*HOOKS, "add", "remove", "set")), min_size=1, max_size=12)
+
+
+async def take(step: str, addons: AddonManager, said: list[str], count: int) -> None:
+    """One step: an event, or a change of the chain."""
+    chain = addons.chain
+    if step == "add":
+        chain.append(addon(said, f"late{count}", {"request": "say", "update": "raise"}, ours=bool(count % 2)))
+    elif step == "remove":
+        addons.chain = chain[1:]
+    elif step == "set":
+        for each in chain:
+            if type(each).__module__ == "theirs":
+                each.request = lambda flow, name=each.name: said.append(f"{name}.set")
+    else:
+        made = {
+            "requestheaders": HttpRequestHeadersHook,
+            "request": HttpRequestHook,
+            "response": HttpResponseHook,
+            "update": lambda flow: hooks.UpdateHook([flow]),
+            "client_connected": lambda flow: ClientConnectedHook(flow.client_conn),
+        }[step]
+        await addons.handle_lifecycle(made(tflow.tflow()))
+
+
+async def play(plan: list, steps: list[str], *, table: bool) -> list[str]:
+    """What is said, errors that are logged among it."""
+    said: list[str] = []
+    addons = AddonManager(SimpleNamespace(options=Options()))
+    fill(addons, said, plan)
+    watch = logging.Handler()
+    watch.emit = lambda record: said.append(record.getMessage().partition(" (<")[0])
+    logging.getLogger("mitmproxy.addonmanager").addHandler(watch)
+    try:
+        if table:
+            assert HookTable(addons, lambda: True).install()
+        for count, step in enumerate(steps):
+            await take(step, addons, said, count)
+    finally:
+        logging.getLogger("mitmproxy.addonmanager").removeHandler(watch)
+    return said
+
+
+@settings(max_examples=120, deadline=None)
+@given(PLANS, STEPS)
+def test_the_same_is_said(plan, steps):
+    """Whatever addons do (raise, halt, wait, come, go, get methods later), it comes to the same calls and log lines."""
+    stock = asyncio.run(play(plan, steps, table=False))
+    assert stock == asyncio.run(play(plan, steps, table=True))
+
+
+def test_mitmproxys_own_are_asked_for_what_they_have_only():
+    """Of the default addons those with a method are asked, in their order; and the rehearsal finds nothing odd."""
+
+    with warnings.catch_warnings(action="ignore"):  # of the parser that mitmproxy uses
+        from mitmproxy.addons import anticache, default_addons
+
+    async def run() -> None:
+        addons = AddonManager(SimpleNamespace(options=Options()))
+        addons.chain.extend(default_addons())
+        asked = []
+        invoke = addons.invoke_addon
+
+        async def spy(each, event):
+            asked.append(each)
+            await invoke(each, event)
+
+        addons.invoke_addon = spy
+        HookTable(addons, lambda: True).install()
+        flow = tflow.tflow()
+        await addons.trigger_event(HttpRequestHook(flow))
+        chain = addons.chain
+        have = [each for each in chain if hasattr(each, "request") or hasattr(each, "addons")]
+        assert have == asked
+        assert any(isinstance(each, anticache.AntiCache) for each in asked)
+        assert len(have) < len(chain) / 2
+
+    asyncio.run(run())
+    assert "" == internals_hooks.rehearse()
+
+
+def test_one_added_while_others_are_asked_is_asked():
+    """An addon that another adds in its hook is asked for the same event, as without the table."""
+
+    async def run(*, table: bool) -> list[str]:
+        said: list[str] = []
+        addons = AddonManager(SimpleNamespace(options=Options()))
+        late = addon(said, "late", {"request": "say"}, ours=True)
+        first = addon(said, "first", {}, ours=False)
+        first.request = lambda flow: addons.chain.append(late)
+        addons.chain.append(first)
+        if table:
+            HookTable(addons, lambda: True).install()
+        await addons.trigger_event(HttpRequestHook(tflow.tflow()))
+        return said
+
+    assert ["late.request"] == asyncio.run(run(table=False)) == asyncio.run(run(table=True))
+
+
+def test_it_leaves_as_it_came():
+    """Once removed, and while it is not wanted, mitmproxy does it all; a place that is taken stays so."""
+
+    async def run() -> None:
+        addons = AddonManager(SimpleNamespace(options=Options()))
+        wanted = [False]
+        table = HookTable(addons, lambda: wanted[0])
+        assert table.install()
+        assert not HookTable(addons, lambda: True).install()
+        said: list[str] = []
+        quiet = addon(said, "quiet", {}, ours=True)
+        addons.chain.append(quiet)
+        for wanted[0] in (True, False):
+            await addons.trigger_event(HttpRequestHook(tflow.tflow()))
+            quiet.request = lambda flow: said.append("asked")
+        assert ["asked"] == said
+        table.remove()
+        assert "trigger_event" not in vars(addons)
+
+    asyncio.run(run())
