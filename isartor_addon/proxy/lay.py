@@ -24,6 +24,7 @@ class Table(Protocol):
     def remove(self) -> None:
         """Have it ask all of them again."""
 
+
 def lay(hooks: Hooks, house: Callable[[], House], *, requests: Requests, tasks: Tasks) -> Lane | None:
     """
     Add the lane.
