@@ -42,16 +42,17 @@ class Isartor:
     house: assemble.House
     """What serves requests; set by `configure`. No property: mitmproxy reads all attributes of an addon before."""
 
-    def __init__(self, config: Config | None = None) -> None:
+    def __init__(self, config: Config | None = None, *, ends: loops.Ends | None = None) -> None:
         """
         Args:
             config: the settings but for mitmproxy's options; None: from the config file and the environment.
+            ends: where several processes serve one port, what they share to know their own connections by.
         """
         self._given = config
         self._open = False
         self._tasks = Tasks()
         self._relay = Relay(self._tasks)
-        self._loops = loops.Loops()
+        self._loops = loops.Loops(ends)
         self._passing: dict[str, Passing] = {}
         self._flows: set[str] = set()
         """What has begun and has not ended, by flow id, whoever's it is."""

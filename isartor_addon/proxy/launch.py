@@ -204,7 +204,7 @@ async def _run(
     try:
         options.set(*launch.settings, defer=True)
         token = _guard(options, config.token)
-        isartor = Isartor(config)
+        isartor = Isartor(config, ends=None if seat is None else seat.ends)
         _add_first(master, isartor)
         options.update(scripts=[*options.scripts, *launch.scripts])
     except exceptions.OptionsError as error:

@@ -6,16 +6,31 @@ network; a web page's whose name server says 127.0.0.1). Such a request would go
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from mitmproxy import connection, http
 
 from isartor_addon.proxy import convert
 
 
+class Ends(Protocol):
+    """A set of ends of connections, each an address and a port; of several processes, where these serve one port."""
+
+    def add(self, end: tuple[str, int], /) -> None:
+        """Take it in."""
+
+    def discard(self, end: tuple[str, int], /) -> None:
+        """Take it out, if it is there."""
+
+    def __contains__(self, end: object, /) -> bool:
+        """Whether it is there."""
+
+
 class Loops:
     """Knows this proxy's own connections to this machine, by their ends."""
 
-    def __init__(self) -> None:
-        self._own: set[tuple[str, int]] = set()
+    def __init__(self, own: Ends | None = None) -> None:
+        self._own: Ends = set() if own is None else own
 
     def connected(self, server: connection.Server) -> None:
         """A connection is open; nothing has been sent over it yet."""

@@ -14,6 +14,7 @@ from isartor_addon.proxy.accept import SharedServer
 from isartor_addon.proxy.internals_servers import Open, Serve, listen_by, rehearse_servers
 from isartor_addon.store.running import Running
 from isartor_addon.workers.channel import Channel, Gone
+from isartor_addon.workers.ends import Ends
 from isartor_addon.workers.tally import Tally
 
 _WAITING = 1024
@@ -26,14 +27,17 @@ class Seat:
     def __init__(self, spec: str) -> None:
         """
         Args:
-            spec: what the supervisor gave: `NUMBER:CHANNEL:TALLY:COUNT`, the two in the middle file descriptors.
+            spec: what the supervisor gave: `NUMBER:COUNT:CHANNEL:TALLY:ENDS`, the last three file descriptors.
         """
-        number, channel, tally, count = map(int, spec.split(":"))
+        number, count, channel, tally, ends = map(int, spec.split(":"))
         self.number = number
         os.set_inheritable(channel, False)
         self._channel = Channel(socket.socket(fileno=channel))
         self._tally = Tally(tally, count)
         os.close(tally)
+        self.ends = Ends(ends, number=number, count=count)
+        """Of this proxy's own connections, those of all workers."""
+        os.close(ends)
         self._port: dict[str, list[socket.socket]] = {}
         """The open sockets of each mode."""
         self.opens = False

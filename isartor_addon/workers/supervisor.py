@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 
 from isartor_addon.store.running import Running
 from isartor_addon.workers.channel import Channel, Gone
+from isartor_addon.workers.ends import Ends
 from isartor_addon.workers.tally import Tally
 
 STEADY_S = 5.0
@@ -71,7 +72,7 @@ class Supervisor:
     ) -> None:
         """
         Args:
-            command: starts a worker; `--worker NUMBER:CHANNEL:TALLY:COUNT` is added.
+            command: starts a worker; `--worker NUMBER:COUNT:CHANNEL:TALLY:ENDS` is added.
             count: of workers.
             drain_s: how long a worker may take to finish what is in flight when it is to stop.
             tell: called when all workers are up, and whenever that changes later on.
@@ -101,6 +102,7 @@ class Supervisor:
             loop.add_signal_handler(each, self._asked_to_stop)
         self._tally_fd = Tally.new(self._count)
         self._tally = Tally(self._tally_fd, self._count)
+        self._ends_fd = Ends.new(self._count)
         try:
             async with asyncio.TaskGroup() as group:
                 for number in range(1, self._count + 1):
@@ -109,6 +111,7 @@ class Supervisor:
             self._close_port()
             self._tally.close()
             os.close(self._tally_fd)
+            os.close(self._ends_fd)
         return self._code
 
     # One worker.
@@ -140,9 +143,9 @@ class Supervisor:
             process = await asyncio.create_subprocess_exec(
                 *self._command,
                 "--worker",
-                f"{number}:{its.fileno()}:{self._tally_fd}:{self._count}",
+                f"{number}:{self._count}:{its.fileno()}:{self._tally_fd}:{self._ends_fd}",
                 stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=(its.fileno(), self._tally_fd),
+                pass_fds=(its.fileno(), self._tally_fd, self._ends_fd),
                 process_group=0,  # Ctrl-C is for the supervisor, which passes it on once
             )
         finally:
@@ -161,6 +164,9 @@ class Supervisor:
         worker.channel.close()
         del self._workers[worker.number]
         self._tally.leave(worker.number)
+        ends = Ends(self._ends_fd, number=worker.number, count=self._count)
+        ends.clear()
+        ends.close()
         self._announce()
         return code
 

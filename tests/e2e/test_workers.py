@@ -242,6 +242,15 @@ def test_a_stream_does_not_wait_for_another_worker(up: Up, provider: Provider, w
         assert second.read().endswith(b"[DONE]\n\n")
 
 
+def test_a_request_that_comes_round_is_refused(up: Up) -> None:
+    """A request whose host is this proxy by another address does not go round, whichever worker it comes back to."""
+    with closing(up.connect()) as one, closing(up.connect()) as other:
+        assert [True, True] == [alive(one), alive(other)]
+        for connection in (one, other):
+            connection.request("GET", f"http://127.1:{up.port}/v1/models")
+            assert 508 == connection.getresponse().status
+
+
 def _holder(path: Path) -> int:
     """Who holds a lock on `path`."""
     form = "hhqqi4x"

@@ -1,4 +1,4 @@
-"""Stands for a worker: `python -m tests.workers.stub WAY --worker NUMBER:CHANNEL:TALLY:COUNT`."""
+"""Stands for a worker: `python -m tests.workers.stub WAY --worker NUMBER:COUNT:CHANNEL:TALLY:ENDS`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from isartor_addon.workers.channel import Channel
 
 
 def main(way: str, spec: str) -> int:
-    number, channel_fd, _, _ = map(int, spec.split(":"))
+    number, _, channel_fd, _, _ = map(int, spec.split(":"))
     channel = Channel(socket.socket(fileno=channel_fd))
     if way == "fails":
         return 3
