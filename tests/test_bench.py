@@ -18,6 +18,7 @@ from bench_kit.workers import Crew
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 HIT = next(case for case in CASES if case.name == "hit-1k")
+THINKING = next(case for case in CASES if case.thinking)
 STREAM = next(case for case in CASES if case.name == "stream-1k")
 
 
@@ -62,6 +63,12 @@ def test_first_byte_is_compared_where_the_case_says_so() -> None:
     assert rounds.summary(STREAM, [each]).ok
 
 
+def test_a_provider_that_thinks() -> None:
+    """The request asks the provider to think, and only where the case says so."""
+    assert b"reasoning_effort" in traffic.request_body(THINKING.size, stream=True, thinking=True)
+    assert b"reasoning_effort" not in traffic.request_body(STREAM.size, stream=True)
+
+
 @pytest.mark.parametrize(("ours", "ok"), [(1.25, True), (1.26, False)])
 def test_limit(ours: float, ok: bool) -> None:
     """What is over the limit fails, and so does the whole report."""
@@ -98,13 +105,14 @@ def test_markdown() -> None:
     assert "processor abacus, 2 cores." in text
     assert "load of the machine 0.50 before and - after" in text
     assert (
-        "| hit-1k: exact hit by hooks, 1 KB | bare mitmproxy | 1.20 (1.10-1.30) | 1.25 | pass | 1.20 | 1.00 | 0.50 |"
+        "| hit-1k: exact hit by hooks, 1 KB | bare mitmproxy | 1.20 (1.10-1.30) | 1.25 | pass |"
+        " 1.20 | 1.00 | +0.20 | 0.50 |"
         in text
     )
     assert "| `isartor --help` | 151 | 10 | 150 | FAIL |" in text
     assert "| ours | 70.00 | 71.50 |" in text
     tables = [line.count("|") for line in text.splitlines() if line.startswith("| ")]
-    assert [12] * 3 + [6] * 3 + [4] * 3 == tables
+    assert [13] * 3 + [6] * 3 + [4] * 3 == tables
 
 
 def test_workers() -> None:

@@ -25,6 +25,8 @@ class Case:
     """Of the request's body, bytes."""
     connections: int = 1
     stream: bool = False
+    thinking: bool = False
+    """The provider takes its time before its first token, as real ones do; else it answers at once."""
     renew: bool = False
     """Every request opens its own connection."""
     tagged: bool = False
@@ -62,6 +64,15 @@ CASES = (
     Case("miss-1k", "miss, JSON, 1 KB", "passing", limit=1.1),
     Case("miss-200k", "miss, JSON, 200 KB", "passing", size=LARGE),
     Case("stream-1k", "miss, stream, 1 KB: first byte", "passing", stream=True, measure="first", limit=1.15),
+    Case(
+        "stream-1k-20ms",
+        "miss, stream, 1 KB: first byte of a provider that needs 20 ms to it",
+        "passing",
+        stream=True,
+        thinking=True,
+        measure="first",
+        limit=1.15,
+    ),
     Case(
         "stream-200k",
         "miss, stream, 200 KB: first byte",

@@ -60,7 +60,7 @@ def measure(case: Case, servers: Servers, effort: Effort, folder: Path) -> Outco
         RuntimeError: a server does not start, or the load ends in an error.
     """
     body = folder / f"{case.name}.json"
-    body.write_bytes(traffic.request_body(case.size, stream=case.stream))
+    body.write_bytes(traffic.request_body(case.size, stream=case.stream, thinking=case.thinking))
     plans = {target: _plan(case, target, servers, effort, body) for target in case.targets}
     rounds = [dict(zip(plans, _ask(list(plans.values())), strict=True)) for _ in range(effort.rounds)]
     return summary(case, rounds)

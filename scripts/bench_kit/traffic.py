@@ -20,17 +20,20 @@ _USAGE = {"prompt_tokens": 100, "completion_tokens": 60, "total_tokens": 160}
 HEAD = {"id": "chatcmpl-bench", "created": 1700000000, "model": "gpt-4o-mini"}
 
 
-def request_body(size: int, *, stream: bool = False) -> bytes:
+def request_body(size: int, *, stream: bool = False, thinking: bool = False) -> bytes:
     """
     A chat request of about `size` bytes; over 8 KB it is a coding agent's, with tools and a history of their calls.
 
     Args:
         size: bytes.
         stream: whether the answer is to be streamed.
+        thinking: whether the provider is to take its time; see `upstream`.
     """
     body: dict[str, Any] = {"model": "gpt-4o-mini", "max_tokens": 512, "temperature": 0}
     if stream:
         body["stream"] = True
+    if thinking:
+        body["reasoning_effort"] = "low"
     question = {"role": "user", "content": f"Request {NONCE}: what does dispatch return when it fails three times?"}
     if size <= 8192:
         body["messages"] = [{"role": "system", "content": ""}, question]

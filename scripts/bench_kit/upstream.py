@@ -1,6 +1,7 @@
 """A fast stand-in for a provider, over TLS on loopback: `python -m bench_kit.upstream CERTIFICATE KEY`.
 
-Prints its port, then answers every POST with the one reply of `traffic`, streamed where the request says so.
+Prints its port, then answers every POST with the one reply of `traffic`, streamed where the request says so; after
+`THINKING_S` where it asks for reasoning, else at once.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from bench_kit import traffic
 
 GAP_S = 0.001
 """Between two events of a stream."""
+THINKING_S = 0.02
+"""Less than any real provider needs to its first token."""
 _JSON = traffic.reply()
 _WHOLE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(_JSON), _JSON)
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -26,6 +29,8 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
             body = await reader.readexactly(_length(head))
+            if b'"reasoning_effort"' in body:
+                await asyncio.sleep(THINKING_S)
             if b'"stream": true' in body:
                 await _stream(writer)
             else:
