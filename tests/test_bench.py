@@ -106,8 +106,7 @@ def test_markdown() -> None:
     assert "load of the machine 0.50 before and - after" in text
     assert (
         "| hit-1k: exact hit by hooks, 1 KB | bare mitmproxy | 1.20 (1.10-1.30) | 1.25 | pass |"
-        " 1.20 | 1.00 | +0.20 | 0.50 |"
-        in text
+        " 1.20 | 1.00 | +0.20 | 0.50 |" in text
     )
     assert "| `isartor --help` | 151 | 10 | 150 | FAIL |" in text
     assert "| ours | 70.00 | 71.50 |" in text
