@@ -88,6 +88,8 @@ class Isartor:
         """Warn of options that spoil what we are for."""
         if ctx.options.connection_strategy != "lazy":
             logger.warning("connection_strategy=eager calls the provider even for answers from here: set it to lazy")
+        if self._given is None and self.house.config.token and not ctx.options.proxyauth:
+            logger.warning("isartor_token counts under `isartor up` only; here it is mitmproxy's option proxyauth")
         self._lane = lay(self, lambda: self.house, requests=self._requests, tasks=self._tasks)
         self._table = ask_fewer(lambda: self.house)
 
