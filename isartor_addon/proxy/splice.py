@@ -20,6 +20,7 @@ from mitmproxy import ctx, http
 from isartor_addon.config.schema import Streams
 from isartor_addon.pipeline import describe_fault
 from isartor_addon.proxy import internals_streams
+from isartor_addon.proxy.gather import Gather
 from isartor_addon.proxy.internals_streams import RECEIVED, Junction
 from isartor_addon.proxy.tasks import Tasks
 
@@ -38,6 +39,7 @@ class Splices:
 
     def __init__(self, tasks: Tasks) -> None:
         self._tasks = tasks
+        self._gather = Gather()
         self._works: bool | None = None
 
     def follow(self, flow: http.HTTPFlow, settings: Streams, look: Look | None = None) -> Look | bool:
@@ -51,7 +53,7 @@ class Splices:
         """
         if not settings.splice or not self._can():
             return look or True
-        return _Watch(flow, look, self._tasks)
+        return _Watch(flow, look, tasks=self._tasks, gather=self._gather)
 
     def _can(self) -> bool:
         if self._works is None:
@@ -65,10 +67,11 @@ class Splices:
 class _Watch:
     """mitmproxy's `flow.response.stream`: from the first piece of the body on it is seen whether to splice."""
 
-    def __init__(self, flow: http.HTTPFlow, look: Look | None, tasks: Tasks) -> None:
+    def __init__(self, flow: http.HTTPFlow, look: Look | None, *, tasks: Tasks, gather: Gather) -> None:
         self._flow = flow
         self._look = look
         self._tasks = tasks
+        self._gather = gather
         self._junction: Junction | None = None
         self._tried = False
 
@@ -85,7 +88,7 @@ class _Watch:
             if self._junction is None:
                 return
             if self._junction.is_free():
-                Splice(self._junction, self._look, self._tasks).begin()
+                Splice(self._junction, self._look, tasks=self._tasks, gather=self._gather).begin()
             else:
                 self._tried = False
         except Exception as error:
@@ -95,23 +98,25 @@ class _Watch:
 class Splice(asyncio.BufferedProtocol):
     """The short way of one reply's body; the protocol of the provider's socket meanwhile."""
 
-    def __init__(self, at: Junction, look: Look | None, tasks: Tasks) -> None:
+    def __init__(self, at: Junction, look: Look | None, *, tasks: Tasks, gather: Gather) -> None:
         self._at = at
         self._look = look
         self._tasks = tasks
+        self._gather = gather
         self._incoming = at.server_cipher
         self._outgoing = at.client_cipher
         self._chunked = at.chunked
         self._between = at.between_chunks()
-        self._from = at.server_transport
+        self.transport = at.server_transport
         self._to = at.client_writer.transport
-        self._before = self._from.get_protocol()
-        self._paused = False
+        self._before = self.transport.get_protocol()
+        self._waits = False
 
     def begin(self) -> None:
         """Take the socket over."""
         logger.debug("a stream takes the short way")
-        self._from.set_protocol(self)
+        self.transport.set_protocol(self)
+        self._gather.begin(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the next bytes go."""
@@ -125,14 +130,14 @@ class Splice(asyncio.BufferedProtocol):
             ended = self._pass_on(nbytes)
         except Exception as error:
             logger.warning("a stream broke: %s", describe_fault(error))
-            self._from.abort()
+            self.transport.abort()
             return
         if ended:
             self._end()
-        elif not self._paused and self._to.get_write_buffer_size() > WAITING:
-            self._paused = True
-            self._from.pause_reading()
-            self._tasks.start(self._resume())
+        elif not self._waits and self._to.get_write_buffer_size() > WAITING:
+            self._waits = True
+            self._gather.hold(self)
+            self._tasks.start(self._go_on())
 
     def _pass_on(self, size: int) -> bool:
         """Give the client what has come of the body; whether mitmproxy must go on."""
@@ -142,7 +147,7 @@ class Splice(asyncio.BufferedProtocol):
         else:
             data, answer, ended = self._incoming.decrypt(size)
             if answer:
-                self._from.write(answer)
+                self.transport.write(answer)
         if not data:
             return ended
         payload = _only_chunk(data) if self._between else None
@@ -160,27 +165,32 @@ class Splice(asyncio.BufferedProtocol):
                 self._to.write(framed if self._outgoing is None else self._outgoing.encrypt(framed))
         return ended
 
-    async def _resume(self) -> None:
+    async def _go_on(self) -> None:
         """Read on when the client has caught up."""
         try:
             await self._at.client_writer.drain()
         except OSError:
             return  # the client is gone, and mitmproxy closes the provider's connection
-        self._paused = False
-        self._from.resume_reading()
+        self._waits = False
+        self._gather.go_on(self)
 
     def _end(self) -> None:
         """Give the socket back; mitmproxy does the rest."""
-        self._from.set_protocol(self._before)
+        self._leave()
         self._tasks.start(self._at.give_back())
+
+    def _leave(self) -> None:
+        self.transport.set_protocol(self._before)
+        self._gather.end(self)
 
     def eof_received(self) -> bool | None:
         """The provider has closed."""
-        self._from.set_protocol(self._before)
+        self._leave()
         return self._before.eof_received()  # type: ignore[attr-defined, no-any-return]
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection to the provider is gone."""
+        self._gather.end(self)
         self._before.connection_lost(exc)
 
     def pause_writing(self) -> None:

@@ -248,6 +248,44 @@ def test_two_streams_at_once(start: Start) -> None:
         clients[at].close()
 
 
+def test_many_streams_at_once(start: Start) -> None:
+    """The same with so many that they are read together; some leave, connections are used again."""
+    many = 24
+
+    def answer(visit: Visit, asked: bytes) -> None:
+        name = asked.partition(b"/v1/files/")[2].partition(b"/")[0]
+        visit.send(CHUNKED + chunk(b"begin "))
+        for number in range(10):
+            visit.step()
+            visit.send(chunk(b"%b.%d " % (name, number)))
+        visit.send(END)
+
+    proxy, provider = start(answer)
+    clients = [connect(proxy) for _ in range(many)]
+    for lap in range(2):
+        received = [b""] * len(clients)
+        for at, client in enumerate(clients):
+            client.sendall(ask(f"/v1/files/{lap}-{at}/content"))
+            received[at] = read_until(client, b"begin ")
+        for number in range(10):
+            for visit in provider.visits:
+                visit.go.release()
+            for at, client in enumerate(clients):
+                received[at] = read_until(client, f"{lap}-{at}.{number} ".encode(), received[at])
+        for at, client in enumerate(clients):
+            received[at] = read_until(client, END, received[at])
+            assert b"begin " + b"".join(b"%d-%d.%d " % (lap, at, number) for number in range(10)) == payload(
+                received[at]
+            )
+        for client in clients[many // 2 :]:
+            client.close()
+        del clients[many // 2 :]
+    for client in clients:
+        client.close()
+    assert many == len(provider.visits)
+    assert "Traceback" not in proxy.log
+
+
 def test_a_slow_client_makes_the_provider_wait(start: Start) -> None:
     """A client that does not read while 200 MB are sent to it costs no memory; when it reads it gets all of them."""
     piece = chunk(b"x" * 60_000)

@@ -24,6 +24,7 @@ from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from OpenSSL import SSL
 
 from isartor_addon.proxy import internals_streams
+from isartor_addon.proxy.gather import Gather
 from isartor_addon.proxy.internals_streams import RECEIVED, Cipher, Junction
 from isartor_addon.proxy.splice import Splice
 from isartor_addon.proxy.tasks import Tasks
@@ -127,7 +128,7 @@ async def spliced(framing: str, pieces: list[bytes]) -> tuple[bytes, bytes, Said
     reading = Reading(framing)
     at, provider, client = joined(reading, chunked=framing == "chunked")
     seen: list[bytes] = []
-    Splice(at, lambda data: seen.append(data) or data, Tasks()).begin()  # type: ignore[func-returns-value]
+    Splice(at, lambda data: seen.append(data) or data, tasks=Tasks(), gather=Gather()).begin()  # type: ignore[func-returns-value]
     for piece in pieces:
         if isinstance(provider.protocol, Splice):
             RECEIVED[: len(piece)] = piece
@@ -224,7 +225,7 @@ def test_a_whole_chunk_goes_on_as_it_is(runner: asyncio.Runner) -> None:
 
     async def run() -> bytes:
         at, provider, client = joined(Reading("chunked"), chunked=True)
-        Splice(at, None, Tasks()).begin()
+        Splice(at, None, tasks=Tasks(), gather=Gather()).begin()
         assert isinstance(provider.protocol, Splice)
         piece = b"05\r\nabcde\r\n"
         RECEIVED[: len(piece)] = piece
@@ -240,7 +241,7 @@ def test_what_is_read_late_is_left_alone(runner: asyncio.Runner) -> None:
     async def run() -> bytes:
         reading = Reading("chunked")
         at, provider, client = joined(reading, chunked=True)
-        Splice(at, None, Tasks()).begin()
+        Splice(at, None, tasks=Tasks(), gather=Gather()).begin()
         reading.upstream.state = connection.ConnectionState.CLOSED
         RECEIVED[:8] = b"3\r\nabc\r\n"
         assert isinstance(provider.protocol, Splice)
