@@ -6,8 +6,9 @@ built on them stays off and the hooks do everything.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Generator, Iterable
-from typing import Any
+from typing import Any, cast
 
 from mitmproxy import connection, http
 from mitmproxy.master import Master
@@ -21,6 +22,7 @@ from mitmproxy.proxy.layers.http import _hooks, _http1
 type Commands = Generator[commands.Command, Any, None]
 type Step = Callable[[events.Event], Commands]
 type HttpLayer = http_layers.HttpLayer
+type Http1Server = _http1.Http1Server
 
 _FLOW_HOOKS = (
     _hooks.HttpRequestHeadersHook,
@@ -44,10 +46,61 @@ def place_before(below: HttpLayer, step: Step) -> Step:
     return inner
 
 
-def is_idle(below: HttpLayer) -> bool:
-    """Whether the client's next byte begins an HTTP/1 request."""
+def server_in(below: HttpLayer) -> Http1Server | None:
+    """What reads the client's requests, where it is HTTP/1."""
     server = below.connections.get(below.context.client)
-    return type(server) is _http1.Http1Server and server.state == server.read_headers and not server.buf
+    return server if type(server) is _http1.Http1Server else None
+
+
+def is_idle(server: Http1Server) -> bool:
+    """Whether the client's next byte begins a request."""
+    return bool(server.state == server.read_headers and not server.buf)
+
+
+class Tunnel:
+    """What a client sends inside a CONNECT, led past the HTTP layer that has answered it and only hands on by now."""
+
+    def __init__(self, stream: http_layers.HttpStream) -> None:
+        self._stream = stream
+
+    def lead(self, event: events.DataReceived, pass_on: Step) -> Commands:
+        """Do what the HTTP layer would do, in fewer steps while nothing but bytes for the client comes of it."""
+        stream = self._stream
+        inside = stream.child_layer
+        assert inside is not None
+        outcome = inside.handle_event(event)
+        for command in outcome:
+            if type(command) is commands.SendData and command.connection is event.connection and command.data:
+                yield command
+                continue
+            # Anything else is the HTTP layer's to note: it goes the whole way, with all that follows it.
+            stream.child_layer = cast("layer.Layer", _Rest(itertools.chain((command,), outcome)))
+            try:
+                yield from pass_on(event)
+            finally:
+                stream.child_layer = inside
+            return
+
+
+class _Rest:
+    """In a layer's place: has already handled the event."""
+
+    def __init__(self, outcome: Iterable[commands.Command]) -> None:
+        self._outcome = outcome
+
+    def handle_event(self, event: events.Event) -> Commands:
+        """Give what came of it."""
+        yield from self._outcome
+
+
+def tunnel_in(below: HttpLayer) -> Tunnel | None:
+    """The tunnel that a layer has become, if it has."""
+    server = server_in(below)
+    if server is None or server.state != server.passthrough or len(below.streams) != 1:
+        return None
+    (stream,) = below.streams.values()
+    is_connect = stream.flow.request.method == "CONNECT" and stream._handle_event == stream.passthrough
+    return Tunnel(stream) if is_connect and stream.child_layer is not None and stream.debug is None else None
 
 
 def read_head(below: HttpLayer, head: bytes) -> http.HTTPFlow:
@@ -138,7 +191,10 @@ def _faults(options: Options) -> Iterable[str]:
 
     inner = place_before(below, step)
     _run(below, events.Start())
-    yield "" if len(seen) == 1 and is_idle(below) else "it does not begin idle"
+    server = server_in(below)
+    if server is None or len(seen) != 1 or not is_idle(server):
+        yield "it does not begin idle"
+        return
     head = b"POST http://h:1/p?q HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\n"
     flow = read_head(below, head)
     request = flow.request
@@ -146,7 +202,7 @@ def _faults(options: Options) -> Iterable[str]:
     yield "" if line == ("POST", "http", "h", 1, "/p?q") else "a head is read otherwise"
     yield "" if body_size(request) == 2 and not closes(request) else "a body is framed otherwise"
     _run(below, events.DataReceived(client, b"POST"))
-    yield "" if len(seen) == 2 and not is_idle(below) else "it does not begin to read"
+    yield "" if len(seen) == 2 and not is_idle(server) else "it does not begin to read"
 
 
 def _run(below: HttpLayer, event: events.Event) -> None:

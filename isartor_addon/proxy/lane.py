@@ -113,7 +113,9 @@ class _Connection:
         self._client = below.context.client
         self._reader = RequestReader[Opening](self._read_head)
         self._closed = False
-        self._server: object = None
+        self._tunnel: internals.Tunnel | None = None
+        self._server: internals.Http1Server | None = None
+        self._upstream: object = None
         self._place = sha256()
         self._pass_on = internals.place_before(below, self._step)
 
@@ -123,15 +125,20 @@ class _Connection:
             yield from self._pass_on(event)
         elif self._closed:
             return
+        elif isinstance(event, events.DataReceived) and self._tunnel is not None:
+            yield from self._tunnel.lead(event, self._pass_on)
         elif isinstance(event, events.DataReceived) and self._may_read():
             yield from self._read(event.data)
         else:
             if self._reader:
                 yield from self._hand_over()
             yield from self._pass_on(event)
+            self._tunnel = internals.tunnel_in(self._below)
 
     def _may_read(self) -> bool:
-        return internals.is_idle(self._below) and self._lane.gate.is_open()
+        if self._server is None:
+            self._server = internals.server_in(self._below)
+        return self._server is not None and internals.is_idle(self._server) and self._lane.gate.is_open()
 
     def _read(self, data: bytes) -> internals.Commands:
         reader = self._reader
@@ -262,12 +269,12 @@ class _Connection:
 
     def _place_now(self) -> HASH:
         server = self._below.context.server
-        if (server.address, server.tls) != self._server:
-            self._server = (server.address, server.tls)
+        if (server.address, server.tls) != self._upstream:
+            self._upstream = (server.address, server.tls)
             client = self._client
             peer = client.peername and client.peername[0]
             came_by = (peer, client.sockname, client.proxy_mode.full_spec, client.tls, client.sni)
-            self._place = sha256(repr((self._below.mode, self._server, came_by)).encode())
+            self._place = sha256(repr((self._below.mode, self._upstream, came_by)).encode())
         return self._place
 
 
