@@ -59,6 +59,7 @@ class Gate:
         self._own = own
         self._lane = lane
         self._addons: tuple[object, ...] = ()
+        self._shut = False
         self._free = False
         self.watched = False
         """Whether flows are to be shown."""
@@ -70,6 +71,11 @@ class Gate:
             self._look(addons)
         return self._free and not internals.replays_for_server(ctx.master)
 
+    def shut(self) -> None:
+        """Stay shut from now on."""
+        self._shut = True
+        self.reconsider()
+
     def reconsider(self) -> None:
         """Options have changed."""
         self._addons = ()
@@ -79,7 +85,9 @@ class Gate:
         lane = self._lane()
         theirs = [addon for addon in addons if addon is not self._own and _has_hook(addon)]
         names = [_name(addon) for addon in theirs]
-        wanted = lane.enabled and self._own in addons  # a script that is loaded anew leaves the old addon behind
+        wanted = (
+            lane.enabled and not self._shut and self._own in addons
+        )  # a script that is loaded anew leaves the old addon behind
         self._free = wanted and not any(map(_is_set, _REFUSES)) and not any(map(_acts, names))
         self.watched = lane.flows == "always" or (lane.flows == "when_watched" and any(map(_looks, names)))
 

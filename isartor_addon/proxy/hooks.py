@@ -7,6 +7,7 @@ or `error` ends it. Any fault of ours lets the request go on to the provider as 
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from mitmproxy import connection, ctx, exceptions, http, tls
 from mitmproxy.addonmanager import Loader
@@ -29,6 +30,9 @@ from isartor_addon.proxy.sockets import Sockets
 from isartor_addon.proxy.splice import Splices
 from isartor_addon.proxy.tasks import Tasks
 from isartor_addon.wire.pass_only import is_pass_only
+
+if TYPE_CHECKING:
+    from isartor_addon.proxy.lane import Lane
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +65,7 @@ class Isartor:
         self._splices = Splices(self._tasks)
         self._replies = Replies(self._tasks, self._splices)
         self._sockets = Sockets(lambda: self.house, self._tasks)
-        self._lane: object | None = None
+        self._lane: Lane | None = None
         self._table: Table | None = None
 
     # --- life ---------------------------------------------------------------------------------------------------------
@@ -100,6 +104,8 @@ class Isartor:
     def close_after_answers(self) -> None:
         """From now on let HTTP/1 clients ask nothing more on a connection that has an answer (RFC 9112, 9.6)."""
         self._closing = True
+        if self._lane is not None:
+            self._lane.step_aside()  # it sends no such header
 
     def done(self) -> None:
         """Finish what is being written."""

@@ -81,6 +81,10 @@ class Lane:
         self.memo = Memo()
         self.openings = Openings()
 
+    def step_aside(self) -> None:
+        """Answer nothing any more."""
+        self.gate.shut()
+
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
         """A layer has been chosen."""
         below = internals.http_layer_in(nextlayer.layer)
