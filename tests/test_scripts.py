@@ -186,25 +186,26 @@ def prepare(tree: Tree) -> None:
     tree.add(tree.bin / "npm", "#!/bin/sh\nexit ${NPM:-1}\n")
 
 
-def measured(*words: str) -> list[str]:
-    """What Python is asked to do for a suite."""
-    steps = ("erase", " ".join(("run -m pytest", *words)), "combine --quiet", "report --skip-covered --sort=cover")
-    return [f"coverage {step}" for step in steps]
-
-
 CHECKS = ["ruff format --check .", "ruff check .", "mypy ", "pytest -q tests/test_layout.py"]
+SUITE = [
+    "coverage erase",
+    "coverage run -m pytest --ignore=tests/e2e --ignore=tests/clients",
+    "coverage combine --quiet",
+    "coverage report --skip-covered --sort=cover",
+    "pytest tests/e2e",
+    "pytest -q tests/e2e",
+]
+"""The last again, without the fast lane."""
+TOOLS = ["pytest tests/clients"]
 
 
 def test_test_runs_checks_and_suite(tree: Tree) -> None:
     """The checks come first; real coding tools are tried where npm's registry answers."""
     prepare(tree)
-    assert (0, [*CHECKS, *measured("-m", "not", "clients")]) == (tree("scripts/test").returncode, tree.asked)
-    assert (0, [*CHECKS, *measured()]) == (tree("scripts/test", NPM="0").returncode, tree.asked)
-    assert (0, [*CHECKS, *measured()]) == (tree("scripts/test", CLIENTS="1").returncode, tree.asked)
-    assert (0, [*CHECKS, *measured("-m", "not", "clients")]) == (
-        tree("scripts/test", NPM="0", CLIENTS="0").returncode,
-        tree.asked,
-    )
+    assert (0, [*CHECKS, *SUITE]) == (tree("scripts/test").returncode, tree.asked)
+    assert (0, [*CHECKS, *SUITE, *TOOLS]) == (tree("scripts/test", NPM="0").returncode, tree.asked)
+    assert (0, [*CHECKS, *SUITE, *TOOLS]) == (tree("scripts/test", CLIENTS="1").returncode, tree.asked)
+    assert (0, [*CHECKS, *SUITE]) == (tree("scripts/test", NPM="0", CLIENTS="0").returncode, tree.asked)
 
 
 def test_test_hands_arguments_to_pytest(tree: Tree) -> None:
@@ -218,8 +219,9 @@ def test_test_hands_arguments_to_pytest(tree: Tree) -> None:
 def test_ci_fails_when_anything_fails(tree: Tree, fails: str) -> None:
     """One failure fails the whole, and everything else still runs."""
     prepare(tree)
-    assert (1, 8) == (tree(".ci/run", FAILS=fails).returncode, len(tree.asked))
-    assert (0, 8) == (tree(".ci/run").returncode, len(tree.asked))
+    steps = len(CHECKS) + len(SUITE)
+    assert (1, steps) == (tree(".ci/run", FAILS=fails).returncode, len(tree.asked))
+    assert (0, steps) == (tree(".ci/run").returncode, len(tree.asked))
 
 
 def test_ci_says_so_and_has_no_input(tree: Tree) -> None:

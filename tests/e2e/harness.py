@@ -19,7 +19,7 @@ import httpx
 import isartor_addon
 from tests.fake import Provider
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 SCRIPT = Path(isartor_addon.__file__).with_name("addon.py")
 REDIRECT = Path(__file__).with_name("redirect.py")
 OPENAI = "https://api.openai.com"
