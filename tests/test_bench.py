@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench_kit import report, rounds, traffic
+from bench_kit import crowd, report, rounds, streams, traffic
 from bench_kit.cases import CASES
 from bench_kit.load import Result
 from bench_kit.startup import Startup
@@ -124,6 +124,18 @@ def test_workers() -> None:
     assert "| 2 | 1500 | 1.50 | 1.80 | 1.70 | pass | 300 / 30 | 60% 40% | 200 |" in report.as_markdown(found)
     found.crews = [others[0]]
     assert "| 2 | 1500 | 1.50 | 1.80 | 1.70 | FAIL |" in report.as_markdown(found)
+
+
+def test_streams() -> None:
+    """Of many streams at once: what an event costs, also by bare mitmproxy, and how late it comes."""
+    found = a_report()
+    ours = streams.Result(streams=50, events=3001.4, p50=1.71, p99=2.8, cpu_us=72.6, cpu_share=0.22)
+    direct = streams.Result(streams=50, events=3000.0, p50=0.1, p99=0.2, cpu_us=None, cpu_share=None)
+    found.crowds = [crowd.Crowd("provider", direct, None), crowd.Crowd("ours", ours, 0.251)]
+    text = report.as_markdown(found)
+    assert "| 50 | nothing | 3000 | - | - | - | 0.10 / 0.20 |" in text
+    assert "| 50 | ours | 3001 | 73 | 0.25 | 22% | 1.71 / 2.80 |" in text
+    assert [None, 0.251] == [each["ratio"] for each in report.as_json(found)["streams"]]
 
 
 def test_json() -> None:

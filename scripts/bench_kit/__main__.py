@@ -16,8 +16,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench_kit import machine, report, rounds, startup, workers
-from bench_kit.cases import CASES, NAMES, STARTUP, WORKERS
+from bench_kit import crowd, machine, report, rounds, startup, workers
+from bench_kit.cases import CASES, NAMES, STARTUP, STREAMS, WORKERS
 from bench_kit.servers import Servers
 
 FULL = rounds.Effort(rounds=5, seconds=2.0, warmup=0.3)
@@ -62,6 +62,9 @@ def _measure(found: report.Report, names: Sequence[str]) -> None:
                 for target, server in servers.started.items()
                 if target in report.PROCESSES
             }
+            if STREAMS in names:
+                _say("streams: many at once")
+                found.crowds = crowd.measure(servers, found.effort, folder)
             if WORKERS in names:
                 _say("workers: exact hits by several workers")
                 found.crews = workers.measure(servers, found.effort, folder)

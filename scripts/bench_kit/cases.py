@@ -85,4 +85,5 @@ CASES = (
 )
 STARTUP = "startup"
 WORKERS = "workers"
-NAMES = (*(case.name for case in CASES), WORKERS, STARTUP)
+STREAMS = "streams"
+NAMES = (*(case.name for case in CASES), STREAMS, WORKERS, STARTUP)

@@ -1,7 +1,7 @@
-"""A provider that streams for ever at a steady pace, over TLS: `python -m bench_kit.paced CERTIFICATE KEY`.
+"""A provider that streams for ever at a steady pace, over TLS: `python -m bench_kit.paced CERTIFICATE KEY PORT`.
 
-Prints its port. Every POST is answered with a stream of `PER_SECOND` events a second until the other side hangs up. An
-event says when it was sent. The events of all streams are spread evenly over time.
+Prints its port when it listens. Every POST is answered with a stream of `PER_SECOND` events a second until the other
+side hangs up. An event says when it was sent. The events of all streams are spread evenly over time.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ def pace(ready: queue.SimpleQueue[ssl.SSLSocket]) -> None:
             turn = 0
 
 
-def main(certificate: str, key: str) -> None:
+def main(certificate: str, key: str, port: str) -> None:
     """Serve until standard input ends: then whoever started this is gone."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
-    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    listener = socket.create_server(("127.0.0.1", int(port)), backlog=1024)
     ready: queue.SimpleQueue[ssl.SSLSocket] = queue.SimpleQueue()
 
     def accept() -> None:
@@ -87,4 +87,4 @@ def main(certificate: str, key: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:4])

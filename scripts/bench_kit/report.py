@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bench_kit.cases import Target
+from bench_kit.crowd import Crowd
 from bench_kit.load import Result
 from bench_kit.rounds import Effort, Outcome
 from bench_kit.startup import Startup
@@ -32,6 +33,7 @@ class Report:
     outcomes: list[Outcome] = field(default_factory=list)
     startups: Sequence[Startup] = ()
     crews: Sequence[Crew] = ()
+    crowds: Sequence[Crowd] = ()
     memory: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     """Process to its memory after its start and at the end, MiB."""
 
@@ -53,6 +55,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "cases": [_case(outcome) for outcome in report.outcomes],
         "startup": [{**asdict(startup), "ok": startup.ok} for startup in report.startups],
         "workers": [{**asdict(crew), "ok": crew.ok} for crew in report.crews],
+        "streams": [asdict(crowd) for crowd in report.crowds],
         "memory_mb": {name: list(sizes) for name, sizes in report.memory.items()},
     }
 
@@ -92,6 +95,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield from ("", *_table(("start", "ms", "bare Python ms", "limit", ""), map(_startup_row, report.startups)))
     if report.crews:
         yield from ("", *_table(_CREW_COLUMNS, map(_crew_row, report.crews)))
+    if report.crowds:
+        yield from ("", *_table(_CROWD_COLUMNS, map(_crowd_row, report.crowds)))
     if report.memory:
         rows = ((name, _number(begin), _number(end)) for name, (begin, end) in report.memory.items())
         yield from ("", *_table(("memory (RSS)", "at start, MiB", "at end, MiB"), rows))
@@ -173,6 +178,22 @@ def _crew_row(crew: Crew) -> tuple[str, ...]:
         f"{_number(crew.cpu_us, digits=0)} / {crew.load_us:.0f}",
         " ".join(f"{share:.0%}" for share in crew.shares),
         _number(crew.rss_mb, digits=0),
+    )
+
+
+_CROWD_COLUMNS = ("streams", "through", "events per s", "CPU for an event, us", "by bare", "core", "late ms: p50 / p99")
+
+
+def _crowd_row(crowd: Crowd) -> tuple[str, ...]:
+    result = crowd.result
+    return (
+        str(result.streams),
+        {"provider": "nothing", **PROCESSES}[crowd.target],
+        f"{result.events:.0f}",
+        _number(result.cpu_us, digits=0),
+        _number(crowd.ratio),
+        "-" if result.cpu_share is None else f"{result.cpu_share:.0%}",
+        f"{result.p50:.2f} / {result.p99:.2f}",
     )
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO
 
@@ -45,18 +46,31 @@ class Servers:
         self._ends = ExitStack()
         self._servers: dict[Target, Server] = {}
         self._log = (folder / "servers.log").open("wb")
-        self.ca, key = certificate.make(folder)
+        self.ca, self._key = certificate.make(folder)
         """The provider's certificate authority."""
-        process = self._start([sys.executable, "-m", "bench_kit.upstream", str(self.ca), str(key)], subprocess.PIPE)
+        process = self._start(
+            [sys.executable, "-m", "bench_kit.upstream", str(self.ca), str(self._key)], subprocess.PIPE
+        )
         assert process.stdout is not None
         self.port = int(process.stdout.readline() or 0)
         """The provider's."""
         if not self.port:
             raise RuntimeError(f"the fake provider did not start: {self.log}")
+        self._paced_port = free_port()
         self._servers["provider"] = Server(process.pid, 0, self.ca, machine.resident_mb(process.pid))
 
     def __enter__(self) -> Servers:
         return self
+
+    @cached_property
+    def paced_port(self) -> int:
+        """Of the provider whose streams never end."""
+        command = [sys.executable, "-m", "bench_kit.paced", str(self.ca), str(self._key), str(self._paced_port)]
+        process = self._start(command, subprocess.PIPE)
+        assert process.stdout is not None
+        if not process.stdout.readline():
+            raise RuntimeError(f"the paced provider did not start: {self.log}")
+        return self._paced_port
 
     def __exit__(self, *_: object) -> None:
         self._ends.close()
@@ -92,13 +106,16 @@ class Servers:
             "ssl_verify_upstream_trusted_ca": self.ca,
         }
         if target in _OURS:
-            options |= {"isartor_home": folder / "home", "isartor_hosts": f"localhost:{self.port}", **_OURS[target]}
+            options |= {"isartor_home": folder / "home", **_OURS[target]}
         mitmdump = shutil.which("mitmdump", path=Path(sys.executable).parent)
         if mitmdump is None:
             raise RuntimeError(f"there is no mitmdump beside {sys.executable}: run scripts/setup")
         command = [mitmdump, "-q", "--listen-host", "127.0.0.1", "--listen-port", str(port), "-s", script]
         for option, value in options.items():
             command += ["--set", f"{option}={value}"]
+        if target in _OURS:
+            for each in (self.port, self._paced_port):
+                command += ["--set", f"isartor_hosts=localhost:{each}"]
         process = self._start(command, self._log)
         self._wait_for(process, port)
         return Server(process.pid, port, folder / "conf" / "mitmproxy-ca-cert.pem", machine.resident_mb(process.pid))

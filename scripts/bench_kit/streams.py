@@ -84,11 +84,10 @@ def _watch(streams: list[ssl.SSLSocket], seconds: float) -> list[float]:
     until = time.perf_counter() + seconds
     with selectors.DefaultSelector() as selector:
         for stream in streams:
-            selector.register(stream, selectors.EVENT_READ)
+            selector.register(stream, selectors.EVENT_READ, stream)
         while time.perf_counter() < until:
             for key, _ in selector.select(0.1):
-                stream = key.fileobj
-                assert isinstance(stream, ssl.SSLSocket)
+                stream = key.data
                 if stream in read:
                     delays += _delays(stream)
                 elif not _take(stream):
