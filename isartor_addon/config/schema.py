@@ -84,7 +84,8 @@ class Streams:
     """Replies that are streamed."""
 
     splice: bool = setting(
-        True, "Give the bytes of streams over HTTP/1.1 a short way through mitmproxy, at a quarter of the CPU time."
+        True,
+        "Give the bytes of streams over HTTP/1.1 a short way through mitmproxy, which takes a fraction of the CPU time.",
     )
 
 

@@ -168,16 +168,15 @@ class Cipher:
             to its end or a fault, which mitmproxy will then see for itself.
         """
         _lib.BIO_write(self._into, _received, size)
-        data, ended = b"", False
+        data = b""
         while True:
             got = _lib.SSL_read(self._ssl, _plain, PIECE)
             if got <= 0:
                 ended = self._has_ended(got)
-                break
+                return data, self._output(), ended
             data = data + _ffi.buffer(_plain, got)[:] if data else _ffi.buffer(_plain, got)[:]
             if not _lib.BIO_get_mem_data(self._into, _ffi.NULL):
-                break
-        return data, self._output(), ended
+                return data, b"", False
 
     def encrypt(self, data: bytes) -> bytes:
         """

@@ -41,7 +41,9 @@ class Flight:
     def grew(self, chunk: bytes) -> None:
         """More of the reply is here."""
         self.chunks.append(chunk)
-        self._turn("streaming")
+        self.state = "streaming"
+        if self._changed is not None:
+            self._turn("streaming")
 
     def end(self, state: Literal["landed", "lost"]) -> None:
         """Nothing more will come."""
