@@ -85,7 +85,7 @@ class Streams:
 
     splice: bool = setting(
         True,
-        "Give the bytes of streams over HTTP/1.1 a short way through mitmproxy, which takes a fraction of the CPU time.",
+        "Give the bytes of streams over HTTP/1.1 a short way through mitmproxy, for a fraction of the CPU time.",
     )
 
 
