@@ -10,10 +10,9 @@ import argparse
 import itertools
 import json
 import ssl
-import sys
 import tempfile
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench_kit import machine, traffic
@@ -22,6 +21,8 @@ from bench_kit.servers import Servers
 
 PROMPTS = 200
 """Different requests that are repeated."""
+PATIENCE_S = 300.0
+"""For one answer, on a machine that does something else besides."""
 
 
 def main() -> None:
@@ -45,6 +46,7 @@ def main() -> None:
 
         def run() -> None:
             connection = connect(plan, context)
+            connection.settimeout(PATIENCE_S)
             while (number := next(numbers)) < asked.requests:
                 connection.sendall(request(number))
                 _read(connection)
@@ -53,11 +55,9 @@ def main() -> None:
             connection.close()
 
         context = ssl.create_default_context(cafile=plan.ca)
-        threads = [threading.Thread(target=run) for _ in range(asked.connections)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(asked.connections) as pool:
+            for ended in [pool.submit(run) for _ in range(asked.connections)]:
+                ended.result()
 
 
 def request(number: int) -> bytes:
@@ -81,7 +81,7 @@ def _read(connection: ssl.SSLSocket) -> None:
         received += _more(connection)
     head = received[:end].lower()
     if not head.startswith(b"http/1.1 200"):
-        sys.exit(f"a wrong answer: {received!r}")
+        raise RuntimeError(f"a wrong answer: {received!r}")
     size = int(head.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0])
     while len(received) < end + size:
         received += _more(connection)
@@ -90,7 +90,7 @@ def _read(connection: ssl.SSLSocket) -> None:
 def _more(connection: ssl.SSLSocket) -> bytes:
     data = connection.recv(65536)
     if not data:
-        sys.exit("the connection was closed")
+        raise RuntimeError("the connection was closed")
     return data
 
 
