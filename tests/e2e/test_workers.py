@@ -220,11 +220,12 @@ def test_a_killed_leader_is_replaced(up: Up, provider: Provider, words: str) -> 
     """When the worker that asks the provider dies, the one that waits for it asks itself."""
     plan = provider.plan(Plan(words, hold=frozenset({0}), times=1))
     with ThreadPoolExecutor(2) as pool:
-        leader, follower = _race(up, provider, plan, words, pool)
+        racing = _race(up, provider, plan, words, pool)
         os.kill(_holder(up.home / "cache" / "leases"), signal.SIGKILL)
-        assert b"chat.completion" in follower.result()
-        with pytest.raises((ConnectionError, http.client.HTTPException)):
-            leader.result()
+        # Which of the two got the lease is the kernel's choice.
+        faults = [each.exception() for each in racing]
+        assert [True] == [isinstance(each, ConnectionError | http.client.HTTPException) for each in faults if each]
+        assert [True] == [b"chat.completion" in each.result() for each in racing if each.exception() is None]
     assert 2 == provider.generations(words)
 
 
