@@ -160,7 +160,8 @@ ask() {
 isartor() { "$PYTHON" -c "import sys; from pathlib import Path
 from isartor_addon.trust import authority, system_store
 system_store.$1(authority.read_authority(Path(sys.argv[1])))" "$CA"; }
-/usr/sbin/update-ca-certificates > /dev/null 2>&1  # `sbin` is not on every PATH
+PATH=$PATH:/usr/sbin:/sbin  # not on every PATH
+update-ca-certificates > /dev/null 2>&1
 snapshot > "$WORK/before"; ask > "$WORK/asked-before"
 isartor install;  ask > "$WORK/asked-between"; snapshot > "$WORK/between"
 isartor remove;   ask > "$WORK/asked-after";   snapshot > "$WORK/after"
