@@ -7,7 +7,7 @@ import logging
 from isartor_addon.observe.redact import Redaction
 
 NAME = "isartor_addon"
-_QUIET = ("httpx", "httpcore", "uvicorn", "uvicorn.access", "uvicorn.error", "hpack", "asyncio")
+_QUIET = ("httpx2", "httpcore2", "uvicorn", "uvicorn.access", "uvicorn.error", "hpack", "asyncio")
 
 
 class Gate(logging.Handler):

@@ -12,9 +12,9 @@ from tests.e2e.harness import REDIRECT
 from tests.fake import Authority, Provider
 
 TOOL = """
-import sys, httpx
+import sys, httpx2
 body = {"model": "gpt-4o", "messages": [{"role": "user", "content": sys.argv[2]}]}
-reply = httpx.post(sys.argv[1], json=body, headers={"authorization": "Bearer sk-test"}, timeout=30)
+reply = httpx2.post(sys.argv[1], json=body, headers={"authorization": "Bearer sk-test"}, timeout=30)
 print(reply.status_code, reply.headers.get("x-isartor-layer"), reply.text)
 """
 CHAT = "https://api.openai.com/v1/chat/completions"

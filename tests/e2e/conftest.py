@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.e2e.harness import Proxy, Setup
@@ -32,7 +32,7 @@ def proxy(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture(scope="session")
-def client(proxy: Proxy) -> Iterator[httpx.Client]:
+def client(proxy: Proxy) -> Iterator[httpx2.Client]:
     """An HTTP/1.1 client through it."""
     with proxy.client() as running:
         yield running

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+import httpx2
 
 import isartor_addon
 from tests.fake import Provider
@@ -177,26 +177,26 @@ class Proxy:
         context.set_alpn_protocols(["h2", "http/1.1"] if http2 else ["http/1.1"])
         return context
 
-    def client(self, *, http2: bool = False) -> httpx.Client:
+    def client(self, *, http2: bool = False) -> httpx2.Client:
         """A client that sends everything through the proxy."""
-        return httpx.Client(
+        return httpx2.Client(
             proxy=self.url, verify=self.context(http2=http2), http2=http2, timeout=PATIENCE_S, trust_env=False
         )
 
-    def async_client(self, *, http2: bool = False) -> httpx.AsyncClient:
+    def async_client(self, *, http2: bool = False) -> httpx2.AsyncClient:
         """The same for asyncio."""
-        return httpx.AsyncClient(
+        return httpx2.AsyncClient(
             proxy=self.url,
             verify=self.context(http2=http2),
             http2=http2,
             timeout=PATIENCE_S,
-            limits=httpx.Limits(max_connections=200),
+            limits=httpx2.Limits(max_connections=200),
             trust_env=False,
         )
 
-    def direct(self) -> httpx.Client:
+    def direct(self) -> httpx2.Client:
         """A client whose base URL is the proxy's own port."""
-        return httpx.Client(base_url=self.url, timeout=PATIENCE_S, trust_env=False)
+        return httpx2.Client(base_url=self.url, timeout=PATIENCE_S, trust_env=False)
 
 
 def free_port() -> int:

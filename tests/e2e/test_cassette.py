@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.e2e.harness import Proxy, Setup
@@ -22,7 +22,7 @@ def _player(cassette: Path) -> Setup:
 
 
 @pytest.fixture
-def recorded(launch: Callable[..., Proxy], tmp_path: Path, words: str) -> dict[str, httpx.Response]:
+def recorded(launch: Callable[..., Proxy], tmp_path: Path, words: str) -> dict[str, httpx2.Response]:
     """One stream of every wire, recorded."""
     recorder = launch(_recorder(tmp_path / "cassette.db"), "recorder")
     with recorder.client() as client:
@@ -34,7 +34,7 @@ def recorded(launch: Callable[..., Proxy], tmp_path: Path, words: str) -> dict[s
 def test_a_recording_is_played_without_the_network(
     launch: Callable[..., Proxy],
     provider: Provider,
-    recorded: dict[str, httpx.Response],
+    recorded: dict[str, httpx2.Response],
     tmp_path: Path,
     words: str,
 ) -> None:
@@ -51,7 +51,7 @@ def test_a_recording_is_played_without_the_network(
 
 
 def test_what_is_not_recorded_is_refused(
-    launch: Callable[..., Proxy], provider: Provider, recorded: dict[str, httpx.Response], tmp_path: Path, words: str
+    launch: Callable[..., Proxy], provider: Provider, recorded: dict[str, httpx2.Response], tmp_path: Path, words: str
 ) -> None:
     """An unknown request gets 400 in its wire's shape, with or without a stream; nothing reaches the provider."""
     known = len(provider.calls)
@@ -65,12 +65,12 @@ def test_what_is_not_recorded_is_refused(
     assert len(provider.calls) == known
 
 
-def _assert_refused(ask: Ask, reply: httpx.Response) -> None:
+def _assert_refused(ask: Ask, reply: httpx2.Response) -> None:
     assert reply.status_code == 400
     assert "isartor" in ask.error(reply.json())
 
 
-def test_the_cassette_holds_no_credential(recorded: dict[str, httpx.Response], tmp_path: Path) -> None:
+def test_the_cassette_holds_no_credential(recorded: dict[str, httpx2.Response], tmp_path: Path) -> None:
     """The file can be given away: no key is in it, plain or encoded."""
     files = [path for path in tmp_path.glob("cassette.db*") if path.is_file()]
     assert files

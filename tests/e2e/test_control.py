@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import httpx
+import httpx2
 import pytest
 
 from tests.e2e.harness import Proxy, Setup
@@ -13,11 +13,11 @@ from tests.fake import Provider
 from tests.fake.plan import Call
 
 
-def _layers(replies: list[httpx.Response]) -> list[str]:
+def _layers(replies: list[httpx2.Response]) -> list[str]:
     return [reply.headers["x-isartor-layer"] for reply in replies]
 
 
-def test_bypass_neither_reads_nor_stores(client: httpx.Client, provider: Provider, words: str) -> None:
+def test_bypass_neither_reads_nor_stores(client: httpx2.Client, provider: Provider, words: str) -> None:
     """`x-isartor-cache: bypass` goes to the provider and leaves the store as it was."""
     stored = CHAT.send(client, words)
     passed = CHAT.send(client, words, headers={"x-isartor-cache": "bypass"})
@@ -28,7 +28,7 @@ def test_bypass_neither_reads_nor_stores(client: httpx.Client, provider: Provide
 
 
 @pytest.mark.parametrize("header", [{"x-isartor-cache": "refresh"}, {"cache-control": "no-cache"}])
-def test_refresh_replaces(client: httpx.Client, provider: Provider, header: dict[str, str], words: str) -> None:
+def test_refresh_replaces(client: httpx2.Client, provider: Provider, header: dict[str, str], words: str) -> None:
     """A refresh gets a fresh answer, and that is the one that is stored from then on."""
     CHAT.send(client, words)
     fresh = CHAT.send(client, words, headers=header)
@@ -38,7 +38,7 @@ def test_refresh_replaces(client: httpx.Client, provider: Provider, header: dict
     assert provider.generations(words) == 2
 
 
-def test_no_store_is_not_stored(client: httpx.Client, provider: Provider, words: str) -> None:
+def test_no_store_is_not_stored(client: httpx2.Client, provider: Provider, words: str) -> None:
     """An answer to a request with `no-store` is never given to anybody."""
     replies = [CHAT.send(client, words, headers={"cache-control": "no-store"}), CHAT.send(client, words)]
     assert _layers(replies) == ["l3", "l3"]
@@ -46,7 +46,7 @@ def test_no_store_is_not_stored(client: httpx.Client, provider: Provider, words:
 
 
 @pytest.mark.parametrize("ask", CLOUD, ids=lambda ask: ask.name)
-def test_only_refuses_what_is_not_stored(client: httpx.Client, provider: Provider, ask: Ask, words: str) -> None:
+def test_only_refuses_what_is_not_stored(client: httpx2.Client, provider: Provider, ask: Ask, words: str) -> None:
     """`only` never calls the provider: 400 in the wire's own shape without an answer, the answer with one."""
     refused = ask.send(client, words, headers={"x-isartor-cache": "only"})
     assert refused.status_code == 400
@@ -57,7 +57,7 @@ def test_only_refuses_what_is_not_stored(client: httpx.Client, provider: Provide
     assert provider.generations(words) == 1
 
 
-def test_a_lifetime_of_its_own(client: httpx.Client, provider: Provider, words: str) -> None:
+def test_a_lifetime_of_its_own(client: httpx2.Client, provider: Provider, words: str) -> None:
     """`x-isartor-ttl: 0` neither serves nor leaves an answer behind."""
     replies = [CHAT.send(client, words, headers={"x-isartor-ttl": "0"}) for _ in range(2)]
     assert _layers([*replies, CHAT.send(client, words)]) == ["l3", "l3", "l3"]
@@ -68,7 +68,7 @@ def test_a_lifetime_of_its_own(client: httpx.Client, provider: Provider, words: 
     "header", [{"x-isartor-cache": "sometimes"}, {"x-isartor-ttl": "soon"}, {"x-isartor-ttl": "9" * 400}]
 )
 def test_a_wish_that_means_nothing_is_refused(
-    client: httpx.Client, provider: Provider, header: dict[str, str], words: str
+    client: httpx2.Client, provider: Provider, header: dict[str, str], words: str
 ) -> None:
     """A control header with a wrong value is a mistake of the caller's: 400 in the wire's shape, which names it."""
     reply = MESSAGES.send(client, words, headers=header)
@@ -77,7 +77,7 @@ def test_a_wish_that_means_nothing_is_refused(
     assert provider.generations(words) == 0
 
 
-def test_our_headers_never_reach_the_provider(client: httpx.Client, provider: Provider, words: str) -> None:
+def test_our_headers_never_reach_the_provider(client: httpx2.Client, provider: Provider, words: str) -> None:
     """Neither the control headers nor forged ones of the proxy's own are sent on."""
     sent = {
         "x-isartor-cache": "refresh",
@@ -91,7 +91,7 @@ def test_our_headers_never_reach_the_provider(client: httpx.Client, provider: Pr
 
 
 def test_our_headers_never_reach_the_provider_on_other_paths(
-    client: httpx.Client, provider: Provider, words: str
+    client: httpx2.Client, provider: Provider, words: str
 ) -> None:
     """The same on a path of a provider that is not ours to answer."""
     path = f"/v1/files/{words.replace(' ', '-')}"
@@ -99,7 +99,7 @@ def test_our_headers_never_reach_the_provider_on_other_paths(
     assert [name for name, _ in provider.about(path)[0].headers if name.lower().startswith("x-isartor")] == []
 
 
-def test_a_replay_repeats_no_limits_of_the_account(client: httpx.Client, provider: Provider, words: str) -> None:
+def test_a_replay_repeats_no_limits_of_the_account(client: httpx2.Client, provider: Provider, words: str) -> None:
     """Bookkeeping of the provider's reply that a replay must not repeat (date, cookies, limits) is left out."""
     first, second = (MESSAGES.send(client, words) for _ in range(2))
     assert "anthropic-ratelimit-unified-status" in first.headers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.e2e.harness import Proxy, Setup, wait_for
@@ -15,7 +15,7 @@ from tests.fake.plan import Encoding
 
 
 @pytest.fixture(scope="module")
-def door(proxy: Proxy) -> Iterator[httpx.Client]:
+def door(proxy: Proxy) -> Iterator[httpx2.Client]:
     with proxy.direct() as client:
         yield client
 
@@ -34,7 +34,7 @@ def door(proxy: Proxy) -> Iterator[httpx.Client]:
     ],
 )
 def test_a_base_url_is_served(
-    door: httpx.Client, provider: Provider, path: str, ask: Ask, host: str, stream: bool, words: str
+    door: httpx2.Client, provider: Provider, path: str, ask: Ask, host: str, stream: bool, words: str
 ) -> None:
     """A request to the proxy's own port goes to the provider its path stands for, and its repeat is answered here."""
     body, headers = ask.body(words, stream), dict(ask.headers)
@@ -48,7 +48,7 @@ def test_a_base_url_is_served(
 @pytest.mark.parametrize("prefix", ["", "/gemini"])
 @pytest.mark.parametrize("version", ["v1beta", "v1"])
 def test_geminis_paths_are_served(
-    door: httpx.Client, provider: Provider, prefix: str, version: str, words: str
+    door: httpx2.Client, provider: Provider, prefix: str, version: str, words: str
 ) -> None:
     """Gemini's model paths reach Gemini with either version, although `/v1/` is OpenAI's."""
     path = f"{prefix}/{version}/models/gemini-2.5-flash:streamGenerateContent?alt=sse"
@@ -58,7 +58,9 @@ def test_geminis_paths_are_served(
     assert [call.host for call in provider.about(words)] == ["generativelanguage.googleapis.com"]
 
 
-def test_the_door_and_the_proxy_share(door: httpx.Client, client: httpx.Client, provider: Provider, words: str) -> None:
+def test_the_door_and_the_proxy_share(
+    door: httpx2.Client, client: httpx2.Client, provider: Provider, words: str
+) -> None:
     """What was learned through the proxy is answered at the door."""
     CHAT.send(client, words)
     reply = door.post("/v1/chat/completions", json=CHAT.body(words, False), headers=dict(CHAT.headers))
@@ -67,7 +69,7 @@ def test_the_door_and_the_proxy_share(door: httpx.Client, client: httpx.Client, 
 
 
 @pytest.mark.parametrize("path", ["/api/chat", "/api/v1/chat"])
-def test_a_native_prompt_is_answered(door: httpx.Client, provider: Provider, path: str, words: str) -> None:
+def test_a_native_prompt_is_answered(door: httpx2.Client, provider: Provider, path: str, words: str) -> None:
     """`{prompt}` is asked of the OpenAI-compatible provider and answered in the native shape, repeats from here."""
     replies = [door.post(path, json={"prompt": words}, headers=dict(CHAT.headers)) for _ in range(2)]
     assert [reply.status_code for reply in replies] == [200, 200]
@@ -78,7 +80,7 @@ def test_a_native_prompt_is_answered(door: httpx.Client, provider: Provider, pat
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "zstd"])
 def test_a_native_prompt_is_learned_from_a_compressed_reply(
-    door: httpx.Client, provider: Provider, encoding: Encoding, words: str
+    door: httpx2.Client, provider: Provider, encoding: Encoding, words: str
 ) -> None:
     """How the provider packs its reply makes no difference."""
     provider.plan(Plan(words, encoding=encoding))
@@ -87,14 +89,14 @@ def test_a_native_prompt_is_learned_from_a_compressed_reply(
     assert provider.generations(words) == 1
 
 
-def test_the_proxy_says_that_it_is_well(door: httpx.Client) -> None:
+def test_the_proxy_says_that_it_is_well(door: httpx2.Client) -> None:
     """`GET /healthz` answers from here."""
     reply = door.get("/healthz")
     assert reply.status_code == 200
     assert reply.json()["status"] == "ok"
 
 
-def test_the_catalogue_is_the_providers(door: httpx.Client, provider: Provider) -> None:
+def test_the_catalogue_is_the_providers(door: httpx2.Client, provider: Provider) -> None:
     """`GET /v1/models` lists the provider's models, OpenAI's or Anthropic's as the client speaks."""
     names = [model["id"] for model in door.get("/v1/models", headers=dict(CHAT.headers)).json()["data"]]
     assert "gpt-4o" in names
@@ -103,7 +105,7 @@ def test_the_catalogue_is_the_providers(door: httpx.Client, provider: Provider) 
 
 
 @pytest.mark.parametrize("path", ["/", "/nothing", "/v2/chat", "/admin", "/healthz/more", "/../etc/passwd"])
-def test_an_unknown_path_is_not_found(door: httpx.Client, provider: Provider, path: str) -> None:
+def test_an_unknown_path_is_not_found(door: httpx2.Client, provider: Provider, path: str) -> None:
     """What stands for no provider is answered with 404, here."""
     known = len(provider.calls)
     reply = door.get(path)
@@ -114,12 +116,12 @@ def test_an_unknown_path_is_not_found(door: httpx.Client, provider: Provider, pa
 
 def test_the_door_speaks_tls_too(proxy: Proxy, words: str) -> None:
     """The same port serves https to who trusts the CA."""
-    with httpx.Client(verify=proxy.context(), trust_env=False, timeout=20) as client:
+    with httpx2.Client(verify=proxy.context(), trust_env=False, timeout=20) as client:
         url = f"https://127.0.0.1:{proxy.port}/v1/chat/completions"
         assert words in CHAT.read(client.post(url, json=CHAT.body(words, True), headers=dict(CHAT.headers)))
 
 
-def test_models_are_listed_without_a_provider(door: httpx.Client, provider: Provider, words: str) -> None:
+def test_models_are_listed_without_a_provider(door: httpx2.Client, provider: Provider, words: str) -> None:
     """Without a credential nobody is asked: the list holds the models that were asked for lately."""
     body = CHAT.body(words, False) | {"model": "a-model-of-mine"}
     door.post("/v1/chat/completions", json=body, headers=dict(CHAT.headers))

@@ -7,7 +7,7 @@ import json
 import zlib
 
 import brotli
-import httpx
+import httpx2
 import pytest
 import zstandard
 
@@ -24,7 +24,7 @@ PACK = {
 }
 
 
-def test_every_encoding_of_a_request_is_one_question(client: httpx.Client, provider: Provider, words: str) -> None:
+def test_every_encoding_of_a_request_is_one_question(client: httpx2.Client, provider: Provider, words: str) -> None:
     """Plain, gzip, deflate, br, zstd: one key, one call, and the provider got the first as it was packed."""
     body = json.dumps(CHAT.body(words, False)).encode()
     replies = []
@@ -36,7 +36,7 @@ def test_every_encoding_of_a_request_is_one_question(client: httpx.Client, provi
     assert provider.generations(words) == 1
 
 
-def test_a_packed_request_goes_on_as_it_came(client: httpx.Client, provider: Provider, words: str) -> None:
+def test_a_packed_request_goes_on_as_it_came(client: httpx2.Client, provider: Provider, words: str) -> None:
     """The provider receives the compressed bytes themselves."""
     packed = zstandard.compress(json.dumps(CHAT.body(words, False)).encode())
     headers = {**CHAT.headers, "content-type": "application/json", "content-encoding": "zstd"}
@@ -49,7 +49,7 @@ def test_a_packed_request_goes_on_as_it_came(client: httpx.Client, provider: Pro
 @pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
 def test_every_encoding_of_a_reply_is_learned(
-    client: httpx.Client, provider: Provider, encoding: Encoding, stream: bool, words: str
+    client: httpx2.Client, provider: Provider, encoding: Encoding, stream: bool, words: str
 ) -> None:
     """A compressed reply reaches the client readable, and so does its replay."""
     provider.plan(Plan(words, encoding=encoding))
@@ -62,7 +62,7 @@ def test_every_encoding_of_a_reply_is_learned(
     assert provider.generations(words) == 1
 
 
-def test_a_client_that_reads_no_compression_gets_none(client: httpx.Client, provider: Provider, words: str) -> None:
+def test_a_client_that_reads_no_compression_gets_none(client: httpx2.Client, provider: Provider, words: str) -> None:
     """What was recorded compressed is replayed plain to who asks for plain."""
     provider.plan(Plan(words, encoding="br"))
     MESSAGES.send(client, words, stream=True, headers={"accept-encoding": "br"})
@@ -73,10 +73,10 @@ def test_a_client_that_reads_no_compression_gets_none(client: httpx.Client, prov
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "zstd"])
 def test_a_packed_reply_cut_short_is_never_stored(
-    client: httpx.Client, provider: Provider, encoding: Encoding, words: str
+    client: httpx2.Client, provider: Provider, encoding: Encoding, words: str
 ) -> None:
     """A compressed stream that breaks off is asked anew."""
     provider.plan(Plan(words, encoding=encoding, cut=4, times=1))
-    with pytest.raises(httpx.HTTPError):
+    with pytest.raises(httpx2.HTTPError):
         MESSAGES.send(client, words, stream=True, headers={"accept-encoding": encoding})
     assert MESSAGES.send(client, words, stream=True).headers["x-isartor-layer"] == "l3"

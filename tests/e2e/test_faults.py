@@ -7,7 +7,7 @@ import gzip
 import json
 import socket
 
-import httpx
+import httpx2
 import pytest
 import zstandard
 
@@ -22,7 +22,7 @@ both_ways = pytest.mark.parametrize("stream", [False, True], ids=["json", "strea
 @pytest.mark.parametrize("status", [400, 401, 429, 500, 503, 529])
 @both_ways
 def test_an_error_is_passed_on_and_never_stored(
-    client: httpx.Client, provider: Provider, status: int, stream: bool, words: str
+    client: httpx2.Client, provider: Provider, status: int, stream: bool, words: str
 ) -> None:
     """The provider's error reaches the client as it is; the next request is asked anew."""
     provider.plan(Plan(words, status=status, times=1))
@@ -35,11 +35,11 @@ def test_an_error_is_passed_on_and_never_stored(
 
 @every_wire
 def test_a_stream_cut_in_the_middle_is_never_stored(
-    client: httpx.Client, provider: Provider, ask: Ask, words: str
+    client: httpx2.Client, provider: Provider, ask: Ask, words: str
 ) -> None:
     """The client sees the cut; the next request is asked anew."""
     provider.plan(Plan(words, cut=3, times=1))
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(httpx2.RemoteProtocolError):
         ask.send(client, words, stream=True)
     assert ask.send(client, words, stream=True).headers["x-isartor-layer"] == "l3"
     assert provider.generations(words) == 2
@@ -47,7 +47,7 @@ def test_a_stream_cut_in_the_middle_is_never_stored(
 
 @every_wire
 def test_a_stream_that_ends_without_its_last_event_is_never_stored(
-    client: httpx.Client, provider: Provider, ask: Ask, words: str
+    client: httpx2.Client, provider: Provider, ask: Ask, words: str
 ) -> None:
     """A body that ends politely but too soon is no answer."""
     whole = ask.send(client, f"other {words}", stream=True)
@@ -60,7 +60,7 @@ def test_a_stream_that_ends_without_its_last_event_is_never_stored(
 
 @pytest.mark.parametrize("ask", [CHAT, RESPONSES, MESSAGES, GENERATE], ids=lambda ask: ask.name)
 def test_an_error_event_in_a_stream_is_never_stored(
-    client: httpx.Client, provider: Provider, ask: Ask, words: str
+    client: httpx2.Client, provider: Provider, ask: Ask, words: str
 ) -> None:
     """A stream that says an error after its first words is passed on and forgotten."""
     provider.plan(Plan(words, error_event=4, times=1))
@@ -84,7 +84,7 @@ def test_an_error_event_in_a_stream_is_never_stored(
     ],
     ids=["empty", "brace", "null", "half", "error", "html", "bytes", "nested"],
 )
-def test_garbage_with_a_200_is_never_stored(client: httpx.Client, provider: Provider, body: bytes, words: str) -> None:
+def test_garbage_with_a_200_is_never_stored(client: httpx2.Client, provider: Provider, body: bytes, words: str) -> None:
     """Whatever came as JSON but is no answer reaches the client byte by byte, and is asked anew."""
     provider.plan(Plan(words, pieces=(body,), times=1))
     first = CHAT.send(client, words)
@@ -94,17 +94,17 @@ def test_garbage_with_a_200_is_never_stored(client: httpx.Client, provider: Prov
 
 
 def test_a_json_reply_shorter_than_declared_is_never_stored(
-    client: httpx.Client, provider: Provider, words: str
+    client: httpx2.Client, provider: Provider, words: str
 ) -> None:
     """A connection that ends inside the body gives an error, and nothing to remember."""
     provider.plan(Plan(words, cut_bytes=50, times=1))
-    with contextlib.suppress(httpx.RemoteProtocolError):
+    with contextlib.suppress(httpx2.RemoteProtocolError):
         assert CHAT.send(client, words).status_code == 502
     assert CHAT.send(client, words).headers["x-isartor-layer"] == "l3"
     assert provider.generations(words) == 2
 
 
-def test_a_refusal_of_the_model_is_never_stored(client: httpx.Client, provider: Provider, words: str) -> None:
+def test_a_refusal_of_the_model_is_never_stored(client: httpx2.Client, provider: Provider, words: str) -> None:
     """A model that refuses may not refuse for everybody to come."""
     reply = {
         "id": "msg_1",
@@ -142,7 +142,7 @@ BAD_BODIES = {
 @pytest.mark.parametrize("name", BAD_BODIES)
 @pytest.mark.parametrize("ask", [CHAT, RESPONSES, MESSAGES, GENERATE], ids=lambda ask: ask.name)
 def test_a_bad_body_is_passed_on_untouched_or_refused(
-    proxy: Proxy, client: httpx.Client, provider: Provider, ask: Ask, name: str, words: str
+    proxy: Proxy, client: httpx2.Client, provider: Provider, ask: Ask, name: str, words: str
 ) -> None:
     """Bad input goes to the provider byte by byte, or gets a 400 in the wire's shape; nothing breaks over it."""
     body = BAD_BODIES[name]
@@ -173,7 +173,7 @@ def test_a_bad_body_is_passed_on_untouched_or_refused(
     ],
 )
 def test_a_broken_encoding_is_passed_on_untouched_or_refused(
-    proxy: Proxy, client: httpx.Client, provider: Provider, encoding: str, body: bytes
+    proxy: Proxy, client: httpx2.Client, provider: Provider, encoding: str, body: bytes
 ) -> None:
     """A body whose compression is broken or unknown is not our affair: byte by byte to the provider, or 400."""
     known, before = len(provider.calls), proxy.log.count("Traceback")
@@ -184,7 +184,7 @@ def test_a_broken_encoding_is_passed_on_untouched_or_refused(
     assert proxy.log.count("Traceback") == before
 
 
-def test_a_small_body_that_unpacks_to_much_is_passed_on(client: httpx.Client, provider: Provider) -> None:
+def test_a_small_body_that_unpacks_to_much_is_passed_on(client: httpx2.Client, provider: Provider) -> None:
     """A compression bomb is not unpacked past the bound; it goes to the provider as it came."""
     bomb = zstandard.compress(b" " * (200 << 20))
     known = len(provider.calls)
@@ -193,12 +193,12 @@ def test_a_small_body_that_unpacks_to_much_is_passed_on(client: httpx.Client, pr
     assert [bytes(call.received) for call in provider.calls[known:]] == [bomb]
 
 
-def test_a_flood_of_headers_is_survived(proxy: Proxy, client: httpx.Client, provider: Provider, words: str) -> None:
+def test_a_flood_of_headers_is_survived(proxy: Proxy, client: httpx2.Client, provider: Provider, words: str) -> None:
     """Thousands of headers pass or are refused; the next request works."""
     flood = {f"x-flood-{number}": "y" * 100 for number in range(2000)}
     try:
         reply = CHAT.send(client, words, headers=flood)
-    except httpx.RemoteProtocolError:
+    except httpx2.RemoteProtocolError:
         pass
     else:
         assert reply.status_code in (200, 400, 431, 502)
@@ -247,11 +247,11 @@ def test_a_body_over_the_bound_passes_without_being_gathered(proxy: Proxy, provi
 
 @pytest.mark.parametrize("cut", [0, END])
 def test_a_cut_before_the_first_or_after_the_last_event(
-    client: httpx.Client, provider: Provider, cut: int, words: str
+    client: httpx2.Client, provider: Provider, cut: int, words: str
 ) -> None:
     """A cut before anything came is an error; one after the terminal event spoils nothing."""
     provider.plan(Plan(words, cut=cut, times=1))
-    with contextlib.suppress(httpx.RemoteProtocolError):
+    with contextlib.suppress(httpx2.RemoteProtocolError):
         MESSAGES.send(client, words, stream=True)
     again = MESSAGES.send(client, words, stream=True)
     assert again.headers["x-isartor-layer"] == ("l3" if cut == 0 else "l1a")
@@ -261,7 +261,7 @@ def test_a_cut_before_the_first_or_after_the_last_event(
 @pytest.mark.parametrize("status", [201, 202, 206])
 @both_ways
 def test_another_success_is_passed_on_and_never_stored(
-    client: httpx.Client, provider: Provider, status: int, stream: bool, words: str
+    client: httpx2.Client, provider: Provider, status: int, stream: bool, words: str
 ) -> None:
     """A reply that is not plainly 200 (part of one, or a promise of one) would be replayed as what it is not."""
     whole = CHAT.send(client, f"other {words}", stream=stream)

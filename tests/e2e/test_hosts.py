@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 
-import httpx
+import httpx2
 import pytest
 
 from tests.e2e.harness import Proxy, wait_for
@@ -40,11 +40,11 @@ def test_hosts_of_models_are_opened(proxy: Proxy, host: str) -> None:
 def test_a_client_that_trusts_only_the_origin_is_served(proxy: Proxy, provider: Provider) -> None:
     """Somebody who does not trust our CA still reaches every other host."""
     context = ssl.create_default_context(cafile=provider.authority.path)
-    with httpx.Client(proxy=proxy.url, verify=context, trust_env=False) as client:
+    with httpx2.Client(proxy=proxy.url, verify=context, trust_env=False) as client:
         assert client.get("https://www.example.com/here").text == "origin www.example.com /here"
 
 
-def test_other_hosts_are_never_logged(proxy: Proxy, client: httpx.Client) -> None:
+def test_other_hosts_are_never_logged(proxy: Proxy, client: httpx2.Client) -> None:
     """Neither the name nor the path of another host is in the log, over TLS or without it."""
     secret = "private-clinic.example"
     assert client.get(f"https://{secret}/patients").text == f"origin {secret} /patients"
@@ -83,7 +83,7 @@ def test_a_large_upload_to_another_path_streams_through(proxy: Proxy, provider: 
     assert [len(call.received) for call in provider.calls[known:]] == [4 << 20]
 
 
-def test_a_get_on_a_known_path_is_not_ours(client: httpx.Client, provider: Provider) -> None:
+def test_a_get_on_a_known_path_is_not_ours(client: httpx2.Client, provider: Provider) -> None:
     """Catalogues are the provider's own words, each time."""
     known = len(provider.calls)
     for _ in range(2):
@@ -91,7 +91,7 @@ def test_a_get_on_a_known_path_is_not_ours(client: httpx.Client, provider: Provi
     assert len(provider.calls[known:]) == 2
 
 
-def test_plain_http_to_another_host_is_left_alone(client: httpx.Client, provider: Provider, words: str) -> None:
+def test_plain_http_to_another_host_is_left_alone(client: httpx2.Client, provider: Provider, words: str) -> None:
     """The body of a chat completion sent to a host that is no provider's is neither read nor answered."""
     url = "http://intranet.example/v1/chat/completions"
     replies = [client.post(url, json=CHAT.body(words, False), headers=dict(CHAT.headers)) for _ in range(2)]

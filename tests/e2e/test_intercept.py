@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-import httpx
+import httpx2
 import pytest
 
 from tests.e2e.harness import ANTHROPIC, OPENAI
@@ -18,7 +18,7 @@ both_ways = pytest.mark.parametrize("stream", [False, True], ids=["json", "strea
 @both_ways
 @every_wire
 def test_the_second_time_the_provider_is_not_called(
-    client: httpx.Client, provider: Provider, ask: Ask, stream: bool, words: str
+    client: httpx2.Client, provider: Provider, ask: Ask, stream: bool, words: str
 ) -> None:
     """The same request again: no call upstream, the same bytes, the same status and content type."""
     first = ask.send(client, words, stream=stream)
@@ -33,7 +33,7 @@ def test_the_second_time_the_provider_is_not_called(
 @both_ways
 @every_wire
 def test_each_reply_says_where_it_came_from(
-    client: httpx.Client, ask: Ask, stream: bool, words: str, provider: Provider
+    client: httpx2.Client, ask: Ask, stream: bool, words: str, provider: Provider
 ) -> None:
     """The provider's answer is marked l3, the stored one l1a; both name one key, the stored one its age."""
     first = ask.send(client, words, stream=stream)
@@ -49,7 +49,7 @@ def test_each_reply_says_where_it_came_from(
 
 @every_wire
 def test_json_is_given_where_a_stream_was_recorded(
-    client: httpx.Client, provider: Provider, ask: Ask, words: str
+    client: httpx2.Client, provider: Provider, ask: Ask, words: str
 ) -> None:
     """A stored stream answers a request for JSON with the same words."""
     streamed = ask.send(client, words, stream=True)
@@ -62,7 +62,7 @@ def test_json_is_given_where_a_stream_was_recorded(
 
 @every_wire
 def test_a_stream_is_given_where_json_was_recorded(
-    client: httpx.Client, provider: Provider, ask: Ask, words: str
+    client: httpx2.Client, provider: Provider, ask: Ask, words: str
 ) -> None:
     """Stored JSON answers a request for a stream with the same words, as that wire streams."""
     whole = ask.send(client, words)
@@ -74,7 +74,7 @@ def test_a_stream_is_given_where_json_was_recorded(
 
 @both_ways
 def test_what_reaches_the_provider_is_what_the_client_sent(
-    client: httpx.Client, provider: Provider, stream: bool, words: str
+    client: httpx2.Client, provider: Provider, stream: bool, words: str
 ) -> None:
     """The body goes on byte by byte, odd spacing and all; no header of ours does, and none of the client's is lost."""
     raw = json.dumps(CHAT.body(words, stream), indent=3).encode() + b"\n \n"
@@ -88,7 +88,7 @@ def test_what_reaches_the_provider_is_what_the_client_sent(
     assert not [name for name, _ in call.headers if name.lower().startswith("x-isartor")]
 
 
-def test_a_tool_call_is_replayed(client: httpx.Client, provider: Provider, words: str) -> None:
+def test_a_tool_call_is_replayed(client: httpx2.Client, provider: Provider, words: str) -> None:
     """An answer that calls a tool is stored and given again like any other."""
     tool = {"name": "Bash", "description": "run", "input_schema": {"type": "object", "properties": {}}}
     body = MESSAGES.body(f'{words} [[tool:Bash {{"command": "echo hi"}}]]', True) | {"tools": [tool]}
@@ -98,12 +98,12 @@ def test_a_tool_call_is_replayed(client: httpx.Client, provider: Provider, words
     assert provider.generations(words) == 1
 
 
-def test_a_replayed_tool_call_names_the_new_runs_folder(client: httpx.Client, provider: Provider, words: str) -> None:
+def test_a_replayed_tool_call_names_the_new_runs_folder(client: httpx2.Client, provider: Provider, words: str) -> None:
     """Where the answer names the session the client declares, the next session's name stands in the replay."""
     old, new = "1a2b3c4d-2222-4333-8444-5e5f6a7b8c9d", "9f8e7d6c-8888-4777-8666-1b2c3d4e5f6a"
     tool = {"name": "Write", "description": "write", "input_schema": {"type": "object", "properties": {}}}
 
-    def run(session: str) -> httpx.Response:
+    def run(session: str) -> httpx2.Response:
         prompt = f'{words} in /s/{session} [[tool:Write {{"path": "/s/{session}/note.txt"}}]]'
         body = MESSAGES.body(prompt, True) | {"tools": [tool]}
         body["metadata"] = {"user_id": json.dumps({"device_id": "d", "session_id": session})}
@@ -117,14 +117,14 @@ def test_a_replayed_tool_call_names_the_new_runs_folder(client: httpx.Client, pr
     assert old not in second.text
 
 
-def _tool_input(response: httpx.Response) -> dict[str, str]:
+def _tool_input(response: httpx2.Response) -> dict[str, str]:
     events = [json.loads(line[5:]) for line in response.text.splitlines() if line.startswith("data:")]
     found = "".join(event["delta"].get("partial_json", "") for event in events if "delta" in event)
     value: dict[str, str] = json.loads(found)
     return value
 
 
-def test_thinking_is_rendered_as_json(client: httpx.Client, words: str) -> None:
+def test_thinking_is_rendered_as_json(client: httpx2.Client, words: str) -> None:
     """A recorded stream with a thinking block gives the block and its signature in JSON."""
     prompt = f"[[think]] {words}"
     MESSAGES.send(client, prompt, stream=True)
@@ -134,7 +134,7 @@ def test_thinking_is_rendered_as_json(client: httpx.Client, words: str) -> None:
     assert content[0]["thinking"].startswith("Thought ")
 
 
-def test_token_counts_and_embeddings_are_repeated(client: httpx.Client, provider: Provider, words: str) -> None:
+def test_token_counts_and_embeddings_are_repeated(client: httpx2.Client, provider: Provider, words: str) -> None:
     """The exact cache also answers `count_tokens` and embeddings."""
     count = {"model": "claude-sonnet-4-5", "messages": [{"role": "user", "content": words}]}
     embed = {"model": "text-embedding-3-small", "input": words}
@@ -161,7 +161,7 @@ def test_token_counts_and_embeddings_are_repeated(client: httpx.Client, provider
     ],
 )
 def test_other_hosts_of_a_wire_are_served(
-    client: httpx.Client, provider: Provider, host: str, ask: Ask, words: str
+    client: httpx2.Client, provider: Provider, host: str, ask: Ask, words: str
 ) -> None:
     """Providers that speak a known wire elsewhere hit like the first ones."""
     replies = [client.post(host, json=ask.body(words, True), headers=dict(ask.headers)) for _ in range(2)]
@@ -169,7 +169,7 @@ def test_other_hosts_of_a_wire_are_served(
     assert provider.generations(words) == 1
 
 
-def test_two_providers_never_share(client: httpx.Client, provider: Provider, words: str) -> None:
+def test_two_providers_never_share(client: httpx2.Client, provider: Provider, words: str) -> None:
     """The same body for another provider is another question."""
     body = CHAT.body(words, False)
     for url in (CHAT.whole, "https://openrouter.ai/api/v1/chat/completions"):
@@ -177,7 +177,7 @@ def test_two_providers_never_share(client: httpx.Client, provider: Provider, wor
     assert provider.generations(words) == 2
 
 
-def test_a_reply_cut_into_single_bytes_is_learned(client: httpx.Client, provider: Provider, words: str) -> None:
+def test_a_reply_cut_into_single_bytes_is_learned(client: httpx2.Client, provider: Provider, words: str) -> None:
     """However the provider's bytes are split on their way, the stream is learned and given again."""
     provider.plan(Plan(words, slice_bytes=7))
     replies = [MESSAGES.send(client, words, stream=True) for _ in range(2)]

@@ -7,7 +7,7 @@ import copy
 import json
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.e2e.wires import CHAT, GENERATE, MESSAGES, RESPONSES, Ask
@@ -81,7 +81,7 @@ VARIANTS = {
 @pytest.mark.parametrize("what", VARIANTS)
 @pytest.mark.parametrize("ask", [CHAT, RESPONSES, MESSAGES, GENERATE], ids=lambda ask: ask.name)
 def test_another_question_gets_another_answer(
-    client: httpx.Client, provider: Provider, ask: Ask, what: str, words: str
+    client: httpx2.Client, provider: Provider, ask: Ask, what: str, words: str
 ) -> None:
     """Two requests that differ in one thing that shapes the answer share nothing; each is itself repeated."""
     change, one, other = VARIANTS[what]
@@ -104,7 +104,7 @@ def test_another_question_gets_another_answer(
     ],
 )
 def test_another_credential_gets_another_answer(
-    client: httpx.Client, provider: Provider, ask: Ask, header: str, one: str, other: str, words: str
+    client: httpx2.Client, provider: Provider, ask: Ask, header: str, one: str, other: str, words: str
 ) -> None:
     """Two callers never share; one caller does with itself."""
     body, kept = ask.body(words, False), {k: v for k, v in ask.headers.items() if k not in ("x-api-key", header)}
@@ -113,7 +113,7 @@ def test_another_credential_gets_another_answer(
     assert provider.generations(words) == 2
 
 
-def test_a_key_in_the_query_counts(client: httpx.Client, provider: Provider, words: str) -> None:
+def test_a_key_in_the_query_counts(client: httpx2.Client, provider: Provider, words: str) -> None:
     """Gemini's `?key=` tells callers apart, and is nobody else's way in."""
     body = GENERATE.body(words, False)
     for key in ("key-one-0000000000000", "key-other-00000000000", "key-one-0000000000000"):
@@ -131,7 +131,7 @@ def _token(subject: str, account: str, *, issued: int) -> str:
     return f"{'.'.join(texts)}.c2lnbmF0dXJl{issued}"
 
 
-def test_a_refreshed_token_is_the_same_caller(client: httpx.Client, provider: Provider, words: str) -> None:
+def test_a_refreshed_token_is_the_same_caller(client: httpx2.Client, provider: Provider, words: str) -> None:
     """A token that was renewed for the same account goes on hitting; another account's never does."""
     url, body = "https://chatgpt.com/backend-api/codex/responses", RESPONSES.body(words, True)
     tokens = [
@@ -147,7 +147,7 @@ def test_a_refreshed_token_is_the_same_caller(client: httpx.Client, provider: Pr
     assert provider.generations(words) == 2
 
 
-def test_a_forged_account_header_opens_nothing(client: httpx.Client, provider: Provider, words: str) -> None:
+def test_a_forged_account_header_opens_nothing(client: httpx2.Client, provider: Provider, words: str) -> None:
     """Naming another account beside one's own plain key does not give its answers."""
     body = RESPONSES.body(words, False)
     for key, account in (("sk-victim-000000000000", "acc-victim"), ("sk-thief-0000000000000", "acc-victim")):
@@ -156,7 +156,7 @@ def test_a_forged_account_header_opens_nothing(client: httpx.Client, provider: P
     assert provider.generations(words) == 2
 
 
-def test_the_answers_model_does_not_open_another(client: httpx.Client, provider: Provider, words: str) -> None:
+def test_the_answers_model_does_not_open_another(client: httpx2.Client, provider: Provider, words: str) -> None:
     """Another model is another question, whether the body or the path names it."""
     for model in ("gpt-4o", "gpt-4o-mini"):
         CHAT.post(client, CHAT.body(words, False) | {"model": model})
@@ -166,7 +166,7 @@ def test_the_answers_model_does_not_open_another(client: httpx.Client, provider:
     assert provider.generations(words) == 4
 
 
-def test_the_beta_header_counts(client: httpx.Client, provider: Provider, words: str) -> None:
+def test_the_beta_header_counts(client: httpx2.Client, provider: Provider, words: str) -> None:
     """`anthropic-beta` changes what the provider does, so it is part of the question."""
     for beta in ("context-1m-2025-08-07", "interleaved-thinking-2025-05-14"):
         MESSAGES.send(client, words, headers={"anthropic-beta": beta})

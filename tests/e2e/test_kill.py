@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-import httpx
+import httpx2
 
 from tests.e2e.harness import Proxy, Setup, wait_for
 from tests.e2e.wires import CHAT
@@ -22,7 +22,7 @@ def test_a_killed_proxy_finds_its_answers_again(launch: Callable[..., Proxy], pr
             for number in range(10_000):
                 try:
                     given[number] = CHAT.send(client, f"{words} no {number} end {'x' * 20_000}").content
-                except httpx.HTTPError:
+                except httpx2.HTTPError:
                     return
 
     worker = threading.Thread(target=load)

@@ -8,7 +8,7 @@ import socket
 import struct
 from collections.abc import Callable, Iterator
 
-import httpx
+import httpx2
 import pytest
 
 from tests.e2e.harness import OPENAI, REGULAR, Proxy, Setup, free_port
@@ -40,7 +40,7 @@ def test_regular(proxy: Proxy, provider: Provider, http2: bool, stream: bool, wo
 def test_reverse(many: Proxy, provider: Provider, stream: bool, words: str) -> None:
     """As a reverse proxy before one provider the repeat is answered here."""
     base = f"http://127.0.0.1:{many.port_of('reverse')}"
-    with httpx.Client(trust_env=False) as client:
+    with httpx2.Client(trust_env=False) as client:
         replies = [
             client.post(f"{base}/v1/chat/completions", json=CHAT.body(words, stream), headers=dict(CHAT.headers))
             for _ in range(2)
@@ -101,7 +101,7 @@ def test_modes_of_one_process_share_the_cache(many: Proxy, provider: Provider, w
     body, headers = CHAT.body(words, False), dict(CHAT.headers)
     with many.client() as client:
         client.post(CHAT.whole, json=body, headers=headers)
-    with httpx.Client(trust_env=False) as client:
+    with httpx2.Client(trust_env=False) as client:
         url = f"http://127.0.0.1:{many.port_of('reverse')}/v1/chat/completions"
         assert client.post(url, json=body, headers=headers).headers["x-isartor-layer"] == "l1a"
     assert provider.generations(words) == 1

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.e2e.harness import Proxy, Setup
@@ -50,7 +50,7 @@ def test_followers_are_served_although_a_setting_changes(
 ) -> None:
     """Two who share a call while a setting is changed both get the answer, of one call."""
     plan = provider.plan(Plan(words, hold=frozenset({0})))
-    replies: list[httpx.Response] = []
+    replies: list[httpx2.Response] = []
 
     def ask() -> None:
         with own.client() as client:

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
+import httpx2
 import pytest
 
 from tests.e2e.harness import Proxy
@@ -16,8 +16,8 @@ from tests.fake import Plan, Provider
 CROWD = 20
 
 
-def _crowd(proxy: Proxy, ask: Ask, words: str, *, stream: bool, http2: bool) -> list[httpx.Response]:
-    async def gather() -> list[httpx.Response]:
+def _crowd(proxy: Proxy, ask: Ask, words: str, *, stream: bool, http2: bool) -> list[httpx2.Response]:
+    async def gather() -> list[httpx2.Response]:
         async with proxy.async_client(http2=http2) as client:
             body, headers = ask.body(words, stream), dict(ask.headers)
             calls = (client.post(ask.url(stream=stream), json=body, headers=headers) for _ in range(CROWD))
@@ -63,9 +63,9 @@ def test_followers_get_the_stream_as_it_comes(proxy: Proxy, provider: Provider, 
     assert provider.generations(words) == 1
 
 
-def _race(proxy: Proxy, provider: Provider, plan: Plan, words: str) -> list[httpx.Response]:
+def _race(proxy: Proxy, provider: Provider, plan: Plan, words: str) -> list[httpx2.Response]:
     """A leader that is held by `plan`, and a follower that asks meanwhile; then the gate is opened."""
-    replies: list[httpx.Response] = []
+    replies: list[httpx2.Response] = []
 
     def ask() -> None:
         with proxy.client() as client:
@@ -94,7 +94,7 @@ def test_a_failed_leader_is_replaced(proxy: Proxy, provider: Provider, status: i
 def test_a_leader_that_leaves_is_replaced(proxy: Proxy, provider: Provider, http2: bool, words: str) -> None:
     """When the first client goes away before its answer came, a follower takes its place."""
     plan = provider.plan(Plan(words, hold=frozenset({0}), times=1))
-    answers: list[httpx.Response] = []
+    answers: list[httpx2.Response] = []
 
     def follow() -> None:
         with proxy.client(http2=http2) as client:
@@ -130,7 +130,7 @@ def test_a_cut_in_mid_stream_is_said_to_followers(proxy: Proxy, provider: Provid
             chunks = follower.iter_raw()
             seen = next(chunks)
             provider.open(plan)
-            with pytest.raises(httpx.RemoteProtocolError):
+            with pytest.raises(httpx2.RemoteProtocolError):
                 list(leader.iter_raw())
             seen += b"".join(chunks)
         assert b"event: error" in seen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 
 from tests.e2e.harness import Proxy, Setup, wait_for
@@ -31,7 +31,7 @@ def proxy(
 
 
 @pytest.fixture(scope="module")
-def client(proxy: Proxy) -> Iterator[httpx.Client]:
+def client(proxy: Proxy) -> Iterator[httpx2.Client]:
     """An HTTP/1.1 client through it."""
     with proxy.client() as running:
         yield running
@@ -108,7 +108,7 @@ def test_a_client_that_hangs_up_after_the_last_event_has_taught_us(
 
 @pytest.mark.parametrize("ask", [GENERATE, INTERNAL, ARRAY], ids=lambda ask: ask.name)
 def test_gemini_is_learned_at_the_end_of_the_body(
-    client: httpx.Client, provider: Provider, ask: Ask, words: str
+    client: httpx2.Client, provider: Provider, ask: Ask, words: str
 ) -> None:
     """Gemini's streams have no terminal event: their end is the body's."""
     replies = [ask.send(client, words, stream=True) for _ in range(2)]

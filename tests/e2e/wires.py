@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import httpx2
 
 from tests.e2e.harness import ANTHROPIC, GEMINI, OPENAI
 
@@ -36,18 +36,18 @@ class Ask:
         return self.streamed if stream else self.whole
 
     def send(
-        self, client: httpx.Client, prompt: str, *, stream: bool = False, headers: Mapping[str, str] | None = None
-    ) -> httpx.Response:
+        self, client: httpx2.Client, prompt: str, *, stream: bool = False, headers: Mapping[str, str] | None = None
+    ) -> httpx2.Response:
         """Ask."""
         return self.post(client, self.body(prompt, stream), stream=stream, headers=headers)
 
     def post(
-        self, client: httpx.Client, body: Json, *, stream: bool = False, headers: Mapping[str, str] | None = None
-    ) -> httpx.Response:
+        self, client: httpx2.Client, body: Json, *, stream: bool = False, headers: Mapping[str, str] | None = None
+    ) -> httpx2.Response:
         """Ask with a body of one's own."""
         return client.post(self.url(stream=stream), json=body, headers={**self.headers, **(headers or {})})
 
-    def read(self, response: httpx.Response) -> str:
+    def read(self, response: httpx2.Response) -> str:
         """The words of a reply."""
         return self.read_text(response.text, response.headers["content-type"])
 

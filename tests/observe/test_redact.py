@@ -200,4 +200,4 @@ def test_set_up_twice(gate, caplog):
     gate.info("one line")
     gate.debug("not this one")
     assert ["one line"] == [record.getMessage() for record in caplog.records]
-    assert logging.WARNING == logging.getLogger("httpx").getEffectiveLevel()
+    assert logging.WARNING == logging.getLogger("httpx2").getEffectiveLevel()
