@@ -9,6 +9,7 @@ The exceptions, as a tree.
   * BadReply              what a provider sent is not a complete, well-formed answer
   * Untranslatable        one wire cannot say what the other said; nothing is dropped silently
   * ConfigError           a setting is wrong; the sentence names key and value
+  * EmbedderError         a text cannot be embedded, or not now
   * StoreError            the store cannot be read or written now
   * TrustError            our CA, the bundle with it or the system's store of trusted roots cannot be read or written
 """
@@ -60,6 +61,10 @@ class Untranslatable(IsartorError):
 
 class ConfigError(IsartorError):
     """A setting is wrong. The message names the key and the value."""
+
+
+class EmbedderError(IsartorError):
+    """A text cannot be embedded, or not now."""
 
 
 class StoreError(IsartorError):

@@ -1,11 +1,18 @@
-"""What layers need from the world, as protocols: time and stores. Adapters in `store/` fit these."""
+"""What layers need from the world, as protocols: time, stores, models. Adapters in `store/` and `models/` fit these."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 from isartor_addon.core.recording import Entry
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    type Vector = NDArray[np.float32]
 
 
 class Clock(Protocol):
@@ -78,3 +85,53 @@ class Shelf(Protocol):
 
     def stats(self) -> Mapping[str, Any]:
         """Entries, bytes, limit, hits and misses since the store was made, state."""
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors whose inner product says how near they are in meaning."""
+
+    @property
+    def id(self) -> str:
+        """Names the model and all that its vectors depend on; vectors of two ids are never compared."""
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
+        """
+        One vector of unit length a text.
+
+        Raises:
+            EmbedderError: there are none to be had now, or a text is longer than the model can read.
+        """
+
+    def close(self) -> None:
+        """Let go of threads and connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A stored question near to one that is asked."""
+
+    key: str
+    """The exact key of its entry."""
+    similarity: float
+    """Cosine, -1 to 1."""
+
+
+class Vectors(Protocol):
+    """Which stored questions are near in meaning, within one scope (compatibility key) only. It never raises for its
+    own faults: an index that cannot be read holds nothing, and it says so once in the log.
+    """
+
+    def holds(self, scope: str) -> bool:
+        """Whether anything is stored under `scope`. Some microseconds; never touches the disk."""
+
+    async def nearest(self, scope: str, vector: Vector, count: int) -> Sequence[Near]:
+        """Up to `count` stored questions, nearest first."""
+
+    def put(self, scope: str, key: str, vector: Vector) -> None:
+        """File the entry `key` under `scope`, in memory at once and on disk soon."""
+
+    def remove(self, key: str) -> None:
+        """Forget the entry `key`, in whatever scope it is."""
+
+    def close(self) -> None:
+        """Finish what is being written and let go of files and threads."""
