@@ -9,11 +9,12 @@ from typing import Any, Literal, get_type_hints
 
 from isartor_addon.config.schema import Config
 
-Kind = Literal["bool", "int", "text", "list", "map of int", "map of text"]
+Kind = Literal["bool", "int", "float", "text", "list", "map of int", "map of text"]
 
 _KINDS: Mapping[object, Kind] = {
     bool: "bool",
     int: "int",
+    float: "float",
     str: "text",
     tuple[str, ...]: "list",
     Mapping[str, int]: "map of int",

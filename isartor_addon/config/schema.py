@@ -48,6 +48,30 @@ class Cache:
 
 
 @dataclass(frozen=True, slots=True)
+class Semantic:
+    """The same question in other words."""
+
+    enabled: bool = setting(True, "Answer a question from the store that was asked before in other words.")
+    threshold: float = setting(
+        0.92, "How near two questions must be (cosine) for one answer; the profile `faq` asks 0.85, `agent` 0.95."
+    )
+    profiles: Mapping[str, str] = setting(
+        {},
+        'By pattern of model, provider host or client (`{ "faq-*" = "faq" }`): `chat`, `faq`, `agent` (strictest), '
+        "`off`; the first that fits counts.",
+    )
+    agents: bool = setting(False, "Also where the request offers tools; such requests have the profile `agent`.")
+    max_error_rate: float = setting(
+        0.01, "The chance of a wrong hit that is accepted; where evidence says more, the provider is asked instead."
+    )
+    shadow_share: float = setting(
+        0.02,
+        "The share of hits that are not served but checked: the provider's answer is compared with the stored one.",
+    )
+    verify_first: bool = setting(False, "Check the first hit of every stored answer so.")
+
+
+@dataclass(frozen=True, slots=True)
 class Door:
     """The base-URL door on the proxy's own port."""
 
@@ -113,6 +137,7 @@ class Config:
     drain_s: int = setting(10, "How long `isartor stop` lets requests in flight finish.", unit="s")
     log_level: str = setting("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
     cache: Cache = field(default_factory=Cache)
+    semantic: Semantic = field(default_factory=Semantic)
     door: Door = field(default_factory=Door)
     lane: Lane = field(default_factory=Lane)
     streams: Streams = field(default_factory=Streams)

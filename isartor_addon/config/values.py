@@ -14,16 +14,21 @@ _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off")
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST = re.compile(rf"\*|\.?{_LABEL}(?:\.{_LABEL})*(?::(?P<port>[0-9]{{1,5}}))?", re.I)
+_NUMBER = re.compile(r"[+-]?[0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?", re.I)
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _PREFIX = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _NEEDS: Mapping[str, str] = {
     "bool": "true or false",
     "int": "a whole number",
+    "float": "a number",
     "text": "a text",
     "list": "a list of texts",
     "map of int": "a table of whole numbers",
     "map of text": "a table of texts",
 }
+_SHARES = ("semantic.threshold", "semantic.max_error_rate", "semantic.shadow_share")
+"""Numbers between 0 and 1."""
+_PROFILES = ("chat", "faq", "agent", "off")
 _AT_LEAST_ONE = ("body_limit_mb", "cache.size_mb")
 _RESERVED = frozenset({"v1", "v1beta", "v1alpha", "v1internal", "api", "healthz"})
 """First segments of the door's own paths."""
@@ -50,6 +55,9 @@ def parse(key: Key, text: str) -> Any:
         case "int":
             if re.fullmatch(r"[+-]?[0-9]+", text):
                 return int(text)
+        case "float":
+            if _NUMBER.fullmatch(text):
+                return float(text)
         case "text":
             return text
         case "list":
@@ -103,6 +111,9 @@ def _typed(key: Key, value: Any) -> Any:
             fits = isinstance(value, bool)
         case "int":
             fits = _whole(value)
+        case "float":
+            value = float(value) if _whole(value) else value
+            fits = isinstance(value, float)
         case "text":
             if key.name in ("cache.again", "cache.replay_pace") and _whole(value):
                 value = str(value)
@@ -126,11 +137,10 @@ def _whole(value: Any) -> bool:
 
 
 def _meaning(key: Key, value: Any) -> None:
-    if key.type == "int" and value < (1 if key.name in _AT_LEAST_ONE else 0):
-        raise BadValue("must be at least 1" if key.name in _AT_LEAST_ONE else "must not be negative")
-    if key.type == "map of int" and any(number < 0 for number in value.values()):
-        raise BadValue("must not hold negative numbers")
+    _check_bounds(key, value)
     match key.name:
+        case "semantic.profiles" if unknown := set(value.values()) - set(_PROFILES):
+            raise BadValue(f"must not hold `{min(unknown)}`: a profile is {', '.join(_PROFILES)}")
         case "cache.again":
             _check_again(value)
         case "cache.replay_pace":
@@ -148,6 +158,16 @@ def _meaning(key: Key, value: Any) -> None:
                 _check_url(url)
         case "door.openai" | "door.anthropic" | "door.gemini" | "door.ollama":
             _check_url(value)
+
+
+def _check_bounds(key: Key, value: Any) -> None:
+    match key.type:
+        case "int" if value < (least := 1 if key.name in _AT_LEAST_ONE else 0):
+            raise BadValue("must be at least 1" if least else "must not be negative")
+        case "map of int" if any(number < 0 for number in value.values()):
+            raise BadValue("must not hold negative numbers")
+        case "float" if key.name in _SHARES and not 0 <= value <= 1:
+            raise BadValue("must be between 0 and 1")
 
 
 def _check_again(value: str) -> None:

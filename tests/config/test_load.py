@@ -146,6 +146,11 @@ def test_errors_name_source_key_and_value(sources: dict[str, object], sentence: 
         "cache.ttl_by_model = {a = 'x'}",
         "cache.enabled = 1",
         "cache.colour = 'red'",
+        "semantic.threshold = 'high'",
+        "semantic.threshold = 1.5",
+        "semantic.max_error_rate = nan",
+        "semantic.agents = 1",
+        "semantic.profiles = {a = 'loose'}",
         "door.openai = 'api.openai.com'",
         "door.openai = 'ftp://x'",
         "door.openai = 'https://'",
@@ -221,6 +226,7 @@ def test_table_has_a_row_for_each_setting() -> None:
 VALUES = {
     "bool": st.booleans(),
     "int": st.integers(1, 10**9),
+    "float": st.floats(0, 1),
     "list": st.lists(st.from_regex(r"\.?[a-z]{1,8}\.[a-z]{2,5}(:[1-9][0-9]{0,3})?", fullmatch=True)).map(tuple),
     "map of int": st.dictionaries(st.text(max_size=9), st.integers(0, 10**9)),
     "map of text": st.dictionaries(
@@ -236,6 +242,10 @@ def value_of(key: Key) -> st.SearchStrategy[object]:
     """Good values of one setting."""
     if key.choices:
         return st.sampled_from(key.choices)
+    if key.name == "semantic.profiles":
+        return st.dictionaries(
+            st.from_regex(r"[a-z*-]{1,9}", fullmatch=True), st.sampled_from(["chat", "faq", "agent", "off"])
+        )
     if key.name == "cache.again":
         return st.sampled_from(["serve", "refresh", "2", "99"])
     if key.name == "cache.replay_pace":
