@@ -75,6 +75,10 @@ class Exchange:
     """The body's bytes as received, content encoding removed."""
     fingerprint: Mapping[str, str] = field(default_factory=dict)
     """Digests of the canonical request by path; filled in when its reply is learned."""
+    answered_by: str = ""
+    """The name of the provider that answered, where a chain asked one; empty: the client's own."""
+    answered_model: str = ""
+    """The model that it was asked for, where a chain asked one."""
 
     @property
     def session(self) -> str:

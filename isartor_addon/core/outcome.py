@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 
 from isartor_addon.core.errors import ClientMistake
 
@@ -40,6 +41,31 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """How a relayed answer begins, once that is known for good."""
+
+    layer: str
+    """Who answers."""
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    chunks: AsyncIterator[bytes]
+    """The body. Raises `BadReply` when it is cut: then nothing else is tried, since some of it has been given."""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """Response headers that say more of it: who answered, after which attempts."""
+    age_s: int | None = None
+    """How long ago the provider gave it; None: it is giving it right now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """Somebody else is asked on the client's behalf, and who answers is seen only on the way."""
+
+    layer: str
+    open: Callable[[], AbstractAsyncContextManager[Opened]]
+    """Asks, and holds everything back until an answer has begun or all have failed. Left when the client leaves."""
+
+
+@dataclass(frozen=True, slots=True)
 class Refuse:
     """The request is not served; the error is rendered in the caller's wire."""
 
@@ -47,4 +73,4 @@ class Refuse:
     error: ClientMistake
 
 
-type Outcome = Answer | Stream | Refuse
+type Outcome = Answer | Stream | Relayed | Refuse

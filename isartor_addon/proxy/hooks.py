@@ -230,7 +230,7 @@ class Isartor:
         self._flows.discard(flow.id)
         if flow.websocket is None:
             self._sockets.end(flow)
-        passing = self._passing.pop(flow.id, None)
+        passing = self._ended(flow)
         if passing is None or flow.response is None:
             return
         try:
@@ -242,8 +242,14 @@ class Isartor:
         """The connection to the client or to the provider broke."""
         self._flows.discard(flow.id)
         self._sockets.end(flow)
-        if passing := self._passing.pop(flow.id, None):
+        if passing := self._ended(flow):
             self._replies.broken(flow, passing)
+
+    def _ended(self, flow: http.HTTPFlow) -> Passing | None:
+        passing = self._passing.pop(flow.id, None)
+        if passing is not None and passing.ticket is not None:
+            self._relay.give_back(passing.ticket)
+        return passing
 
     # --- WebSockets ---------------------------------------------------------------------------------------------------
 

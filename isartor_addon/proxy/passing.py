@@ -9,6 +9,8 @@ from mitmproxy import connection, http
 
 from isartor_addon.assemble import House
 from isartor_addon.core.exchange import Exchange
+from isartor_addon.core.outcome import Opened
+from isartor_addon.proxy.relay import Ticket
 from isartor_addon.proxy.tee import Tee
 
 
@@ -54,12 +56,17 @@ class Passing:
     """Learns the reply."""
     stream: Callable[[bytes], bytes] | bool | None = None
     """What the reply streams through, where that is the tee."""
-    age_s: int = 0
-    """How old the answer is, where it is not the provider's."""
     asked: http.Request | None = None
     """What the client asked, where the flow was sent elsewhere for the answer; put back for display at the end."""
+    ticket: Ticket | None = None
+    """Where the relay answers: what for."""
     native: bool = False
     """Whether a native prompt went to a provider as a chat request."""
+
+    @property
+    def opened(self) -> Opened | None:
+        """How the relay's answer begins, where there is one and it has begun."""
+        return self.ticket.opened if self.ticket is not None else None
 
     def restore(self, flow: http.HTTPFlow) -> None:
         """Let the flow show what the client asked."""

@@ -1,8 +1,10 @@
-"""A loopback server that streams to a flow what mitmproxy itself cannot: an answer of ours that is still growing.
+"""A loopback server that gives a flow what mitmproxy itself cannot: an answer of ours that is still growing.
 
-A response that an addon sets is sent whole. So a flow that is to get a live stream is sent on to this server instead,
-with a one-time ticket, and mitmproxy streams its response like any provider's. The server listens on several ports
-because mitmproxy opens at most five connections to one address for each client connection.
+A response that an addon sets is sent whole. So a flow that is to get a live stream, or an answer that somebody else is
+still to be asked for, is sent on to this server instead, with a one-time ticket, and mitmproxy streams its response
+like any provider's. When the client leaves, mitmproxy closes that connection, and the work for it is cancelled. The
+server listens on several ports because mitmproxy opens at most five connections to one address for each client
+connection.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import itertools
 import logging
 import secrets
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +23,10 @@ import uvicorn
 from mitmproxy import connection, http
 
 from isartor_addon.core.errors import BadReply
-from isartor_addon.core.outcome import Stream
+from isartor_addon.core.exchange import Exchange
+from isartor_addon.core.outcome import Opened, Relayed, Stream
+from isartor_addon.pipeline import describe_fault
 from isartor_addon.proxy.tasks import Tasks
-from isartor_addon.wire.base import Wire
 
 logger = logging.getLogger(__name__)
 
@@ -31,10 +34,15 @@ PORTS = 8
 LOOPBACK = "127.0.0.1"
 
 
-@dataclass(frozen=True, slots=True)
-class _Ticket:
-    stream: Stream
-    wire: Wire
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """One flow's right to one answer."""
+
+    number: str
+    exchange: Exchange
+    outcome: Stream | Relayed
+    opened: Opened | None = None
+    """How the answer begins, once it does."""
 
 
 class _Server(uvicorn.Server):
@@ -47,32 +55,38 @@ class _Server(uvicorn.Server):
 
 
 class Relay:
-    """Hands live streams over to flows."""
+    """Hands answers over to flows that wait for them."""
 
     def __init__(self, tasks: Tasks) -> None:
         self._tasks = tasks
-        self._tickets: dict[str, _Ticket] = {}
+        self._tickets: dict[str, Ticket] = {}
         self._server: _Server | None = None
         self._sockets: list[socket.socket] = []
         self._next: Iterator[int] = iter(())
 
-    def hand_over(self, flow: http.HTTPFlow, stream: Stream, wire: Wire) -> None:
+    def hand_over(self, flow: http.HTTPFlow, exchange: Exchange, outcome: Stream | Relayed) -> Ticket:
         """
-        Send `flow` to this server for `stream`. The caller puts the flow's own request back for display afterwards.
+        Send `flow` to this server for `outcome`. The caller puts the flow's own request back for display afterwards,
+        and gives the ticket back at the flow's end.
 
         Raises:
             OSError: no loopback socket can be opened.
         """
         if self._server is None:
             self._start()
-        ticket, port = secrets.token_urlsafe(24), next(self._next)
-        self._tickets[ticket] = _Ticket(stream, wire)
+        ticket, port = Ticket(secrets.token_urlsafe(24), exchange, outcome), next(self._next)
+        self._tickets[ticket.number] = ticket
         # RFC 9112, 3.2: without a Host header it is no request.
         flow.request = http.Request.make(
-            "GET", f"http://{LOOPBACK}:{port}/{ticket}", headers=((b"host", LOOPBACK.encode()),)
+            "GET", f"http://{LOOPBACK}:{port}/{ticket.number}", headers=((b"host", LOOPBACK.encode()),)
         )
         # A fresh server connection: the old one may say "via the upstream proxy".
         flow.server_conn = connection.Server(address=(LOOPBACK, port))
+        return ticket
+
+    def give_back(self, ticket: Ticket) -> None:
+        """The flow has ended; nobody will come with `ticket` any more."""
+        self._tickets.pop(ticket.number, None)
 
     def is_own(self, address: tuple[str, int] | None) -> bool:
         """Whether `address` is this server's."""
@@ -107,36 +121,69 @@ class Relay:
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         ticket = self._tickets.pop(scope["path"][1:], None) if scope["type"] == "http" else None
         if ticket is None:
-            await send({"type": "http.response.start", "status": 404, "headers": []})
-            await send({"type": "http.response.body", "body": b""})
+            await _say(send, 404)
             return
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in ticket.stream.headers]
-        await send({"type": "http.response.start", "status": ticket.stream.status, "headers": headers})
         await receive()  # the request itself, which has no body
         left = asyncio.ensure_future(receive())
-        chunks = ticket.stream.chunks()
+        giving = asyncio.ensure_future(_give(ticket, send))
         try:
-            while (chunk := await _next_unless(left, chunks, ticket.wire)) is not None:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+            await asyncio.wait({left, giving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             left.cancel()
-            await chunks.aclose()  # type: ignore[attr-defined]
+            giving.cancel()
+            await asyncio.gather(left, giving, return_exceptions=True)
+        if not giving.cancelled() and (error := giving.exception()) is not None:
+            raise ConnectionError(describe_fault(error))  # which cuts the answer; nothing of its text is logged
 
 
-async def _next_unless(left: asyncio.Future[Any], chunks: AsyncIterator[bytes], wire: Wire) -> bytes | None:
-    """The next chunk; None at the end or when the client has left. A cut becomes an error event and then the end."""
-    following = asyncio.ensure_future(anext(chunks, None))
-    await asyncio.wait({left, following}, return_when=asyncio.FIRST_COMPLETED)
-    if not following.done():
-        following.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await following
-        return None
+async def _give(ticket: Ticket, send: Any) -> None:
+    """Give the answer for as long as it is wanted."""
     try:
-        return following.result()
-    except BadReply as error:
-        return wire.error_event("isartor_cut", str(error))
+        async with _open(ticket.outcome) as opened:
+            ticket.opened = opened
+            await _say(send, opened.status, opened.headers, more=True)
+            try:
+                async for chunk in opened.chunks:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            except BadReply as error:
+                cut = _cut(ticket.exchange, str(error))
+                await send({"type": "http.response.body", "body": cut, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+    except Exception as error:
+        if ticket.opened is not None:
+            raise
+        logger.warning("an answer could not be relayed: %s", describe_fault(error))
+        said = ticket.exchange.route.wire.error(502, "isartor_relay", "isartor: the request could not be relayed")
+        await _say(send, 502, (("content-type", "application/json"),), said)
+
+
+def _open(outcome: Stream | Relayed) -> contextlib.AbstractAsyncContextManager[Opened]:
+    return outcome.open() if isinstance(outcome, Relayed) else _begun(outcome)
+
+
+@contextlib.asynccontextmanager
+async def _begun(stream: Stream) -> AsyncGenerator[Opened]:
+    """A stream whose beginning is known."""
+    async with contextlib.aclosing(stream.chunks()) as chunks:  # type: ignore[type-var]
+        yield Opened(stream.layer, stream.status, stream.headers, chunks, age_s=stream.age_s)
+
+
+def _cut(exchange: Exchange, message: str) -> bytes:
+    """How an answer that was cut ends: as an error that its client can read."""
+    wire = exchange.route.wire
+    if exchange.mode == "array":
+        return b",\r\n" + wire.error(502, "isartor_cut", message) + b"]"
+    return wire.error_event("isartor_cut", message)
+
+
+async def _say(
+    send: Any, status: int, headers: tuple[tuple[str, str], ...] = (), body: bytes = b"", *, more: bool = False
+) -> None:
+    """Begin a response; without `more` it is whole."""
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    if not more:
+        await send({"type": "http.response.body", "body": body})
 
 
 def _listen() -> socket.socket:

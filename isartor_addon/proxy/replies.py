@@ -15,7 +15,12 @@ from isartor_addon.proxy.splice import Splices
 from isartor_addon.proxy.tasks import Tasks
 from isartor_addon.proxy.tee import Tee
 
-SUMMARIES = {"stream": "shared with an identical request", "forward": "passed on", "hit": "hit, replayed at a pace"}
+SUMMARIES = {
+    "stream": "shared with an identical request",
+    "forward": "passed on",
+    "hit": "hit, replayed at a pace",
+    "relay": "could not be relayed",
+}
 
 
 class Replies:
@@ -27,13 +32,17 @@ class Replies:
 
     def begin(self, flow: http.HTTPFlow, response: http.Response, passing: Passing) -> None:
         """The head of the reply is here: say what happened, let a stream stream, learn a success."""
+        opened = passing.opened
+        if opened is not None:
+            passing.layer = opened.layer
         deflected = passing.layer != convert.PROVIDER_TAG
-        told = convert.said(
-            passing.exchange, layer=passing.layer, deflected=deflected, age_s=passing.age_s if deflected else None
-        )
-        for name, value in told.items():
+        age_s = ((opened.age_s if opened else None) or 0) if deflected else None
+        told = convert.said(passing.exchange, layer=passing.layer, deflected=deflected, age_s=age_s)
+        for name, value in {**told, **(opened.told if opened else {})}.items():
             response.headers[name] = value
         if deflected:
+            if passing.outcome == "relay":
+                passing.house.pipeline.lost(passing.exchange, "all providers failed")
             response.stream = response.stream or self._splices.follow(flow, passing.house.config.streams)
         elif response.status_code < 300 and response.status_code != 101:
             passing.unlearned = _unlearnable(flow, response, passing)
@@ -51,7 +60,7 @@ class Replies:
             raise
         finally:
             passing.restore(flow)
-        show(flow, exchange, passing.outcome, SUMMARIES[passing.outcome])
+        show(flow, exchange, passing.outcome, _summary(passing))
         house.journal.record(exchange, layer=passing.layer, status=response.status_code)
         show_trail(flow, exchange)
 
@@ -101,6 +110,16 @@ class Replies:
         else:
             tee(response.raw_content or b"")
             tee(b"")
+
+
+def _summary(passing: Passing) -> str:
+    opened = passing.opened
+    if passing.outcome != "relay" or opened is None:
+        return SUMMARIES[passing.outcome]
+    if opened.age_s is not None:
+        return f"all providers failed; an answer that is {opened.age_s} s old"
+    who = opened.told.get("x-isartor-provider", "nobody")
+    return f"relayed, answered by {who}" if opened.status < 300 else f"relayed, refused by {who}"
 
 
 def _in_turn(tee: Tee | None, then: Callable[[bytes], Iterable[bytes] | bytes]) -> Callable[[bytes], Any]:

@@ -13,7 +13,7 @@ from isartor_addon import __version__, wire
 from isartor_addon.assemble import MIB, House
 from isartor_addon.core.errors import BadControl, ClientMistake, NotRecorded
 from isartor_addon.core.exchange import Exchange, Request
-from isartor_addon.core.outcome import Answer, Outcome, Refuse, Stream
+from isartor_addon.core.outcome import Answer, Outcome, Refuse, Relayed, Stream
 from isartor_addon.intake import Sender, read_body
 from isartor_addon.proxy import coding, convert, models, native
 from isartor_addon.proxy.door import Door
@@ -162,11 +162,11 @@ class Requests:
             case Answer():
                 put_answer(flow, exchange, outcome)
                 house.journal.record(exchange, layer=outcome.layer, status=outcome.status)
-            case Stream():
-                asked = flow.request
-                self._relay.hand_over(flow, outcome, exchange.route.wire)
-                label, age_s = ("stream", 0) if outcome.age_s is None else ("hit", outcome.age_s)
-                self._passing[flow.id] = Passing(exchange, house, outcome.layer, label, age_s=age_s, asked=asked)
+            case Stream() | Relayed():
+                label = "relay" if isinstance(outcome, Relayed) else "stream" if outcome.age_s is None else "hit"
+                passing = Passing(exchange, house, outcome.layer, label, asked=flow.request)
+                passing.ticket = self._relay.hand_over(flow, exchange, outcome)
+                self._passing[flow.id] = passing
             case Refuse():
                 told = convert.said(exchange, layer=outcome.layer, deflected=True)
                 _refuse(flow, exchange.route, outcome.error, told)

@@ -10,6 +10,7 @@ MARKS = {
     "hit": ":zap:",
     "stream": ":busts_in_silhouette:",
     "forward": ":cloud:",
+    "relay": ":cloud:",
     "refuse": ":no_entry:",
     "fault": ":warning:",
 }
