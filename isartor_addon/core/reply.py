@@ -25,15 +25,46 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens, as the provider counted them. None: not said."""
+    """
+    Tokens, as the provider counted them, in one form for all wires. None: not said.
+
+    Wires count otherwise: the prompt of OpenAI and Gemini holds what was read from the cache, Anthropic's does not; the
+    candidates of Gemini do not hold the thoughts, others' completions do. Here no token stands in two of `input`,
+    `cache_read` and `cache_write`, which together are the prompt, and `output` is all that was made.
+    """
 
     input: int | None = None
+    """Read anew: neither from the provider's prompt cache nor into it."""
     output: int | None = None
+    """Made, `reasoning` among it."""
     cache_read: int | None = None
     cache_write: int | None = None
+    cache_write_1h: int | None = None
+    """Those of `cache_write` that are kept for an hour."""
     reasoning: int | None = None
     extra: Mapping[str, Json] = field(default_factory=dict)
     """The wire's whole usage object, as received; the same wire writes it back unchanged."""
+
+    @property
+    def prompt(self) -> int | None:
+        """All that was read, whichever way."""
+        return total(self.input, self.cache_read, self.cache_write)
+
+    @property
+    def counts(self) -> Usage:
+        """The same without the wire's own object."""
+        return replace(self, extra={})
+
+
+def total(*counts: int | None) -> int | None:
+    """The sum of what was said; None where nothing was."""
+    said = [each for each in counts if each is not None]
+    return sum(said) if said else None
+
+
+def without(whole: int | None, *parts: int | None) -> int | None:
+    """What of `whole` is in none of `parts`, never less than 0."""
+    return None if whole is None else max(0, whole - (total(*parts) or 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +197,7 @@ def _later_usage(first: Usage, last: Usage) -> Usage:
         output=later("output"),
         cache_read=later("cache_read"),
         cache_write=later("cache_write"),
+        cache_write_1h=later("cache_write_1h"),
         reasoning=later("reasoning"),
         extra={**first.extra, **last.extra},
     )

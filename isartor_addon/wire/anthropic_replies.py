@@ -13,7 +13,18 @@ import orjson
 
 from isartor_addon.core.errors import BadReply, Untranslatable
 from isartor_addon.core.prompt import Json, Opaque, Part, Text, Thinking, ToolCall
-from isartor_addon.core.reply import Delta, Finished, PartGrew, PartStarted, Reply, Started, Stop, StopReason, Usage
+from isartor_addon.core.reply import (
+    Delta,
+    Finished,
+    PartGrew,
+    PartStarted,
+    Reply,
+    Started,
+    Stop,
+    StopReason,
+    Usage,
+    without,
+)
 from isartor_addon.wire import sse
 from isartor_addon.wire.anthropic_blocks import read_block, write_block
 from isartor_addon.wire.fields import arguments_object, arguments_text, count, loads_object, rest, said
@@ -121,12 +132,13 @@ def _write_stop(stop: Stop) -> dict[str, Json]:
 def _read_usage(value: Json) -> Usage:
     if not isinstance(value, dict):
         return Usage()
-    details = value.get("output_tokens_details")
+    details, written = value.get("output_tokens_details"), value.get("cache_creation")
     return Usage(
         input=count(value.get("input_tokens")),
         output=count(value.get("output_tokens")),
         cache_read=count(value.get("cache_read_input_tokens")),
         cache_write=count(value.get("cache_creation_input_tokens")),
+        cache_write_1h=count(written.get("ephemeral_1h_input_tokens")) if isinstance(written, dict) else None,
         reasoning=count(details.get("thinking_tokens")) if isinstance(details, dict) else None,
         extra=value,
     )
@@ -139,6 +151,10 @@ def _write_usage(usage: Usage) -> dict[str, Json]:
     written: dict[str, Json] = {"input_tokens": usage.input or 0, "output_tokens": usage.output or 0}
     if usage.cache_write is not None:
         written["cache_creation_input_tokens"] = usage.cache_write
+        if usage.cache_write_1h is not None:
+            short = without(usage.cache_write, usage.cache_write_1h)
+            durations = {"ephemeral_5m_input_tokens": short, "ephemeral_1h_input_tokens": usage.cache_write_1h}
+            written["cache_creation"] = durations
     if usage.cache_read is not None:
         written["cache_read_input_tokens"] = usage.cache_read
     if usage.reasoning is not None:

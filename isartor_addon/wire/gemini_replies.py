@@ -25,6 +25,8 @@ from isartor_addon.core.reply import (
     StopReason,
     Usage,
     join,
+    total,
+    without,
 )
 from isartor_addon.wire import sse
 from isartor_addon.wire.fields import count, loads_object, rest, said
@@ -197,11 +199,13 @@ def _text(value: Json) -> str:
 
 
 def _read_usage(value: dict[str, Json]) -> Usage:
+    cached, thoughts = count(value.get("cachedContentTokenCount")), count(value.get("thoughtsTokenCount"))
     return Usage(
-        input=count(value.get("promptTokenCount")),
-        output=count(value.get("candidatesTokenCount")),
-        cache_read=count(value.get("cachedContentTokenCount")),
-        reasoning=count(value.get("thoughtsTokenCount")),
+        # What tools found is read, too, and not counted in the prompt.
+        input=total(without(count(value.get("promptTokenCount")), cached), count(value.get("toolUsePromptTokenCount"))),
+        output=total(count(value.get("candidatesTokenCount")), thoughts),
+        cache_read=cached,
+        reasoning=thoughts,
         extra=value,
     )
 
@@ -211,11 +215,11 @@ def _write_usage(usage: Usage) -> dict[str, Json]:
     if _read_usage(dict(usage.extra)) == usage:
         return dict(usage.extra)
     written = {
-        "promptTokenCount": usage.input,
-        "candidatesTokenCount": usage.output,
+        "promptTokenCount": usage.prompt,
+        "candidatesTokenCount": without(usage.output, usage.reasoning),
         "cachedContentTokenCount": usage.cache_read,
         "thoughtsTokenCount": usage.reasoning,
-        "totalTokenCount": (usage.input or 0) + (usage.output or 0) + (usage.reasoning or 0),
+        "totalTokenCount": (usage.prompt or 0) + (usage.output or 0),
     }
     return {name: value for name, value in written.items() if value is not None}
 

@@ -72,7 +72,7 @@ def line(reply: Reply, *, text: str = "", thinking: str = "", calls: Iterable[Js
 
 def closing(reply: Reply) -> dict[str, Json]:
     """What the last object of a reply says besides."""
-    counts = {"prompt_eval_count": reply.usage.input, "eval_count": reply.usage.output}
+    counts = {"prompt_eval_count": reply.usage.prompt, "eval_count": reply.usage.output}
     reason = reply.stop.raw if reply.stop.raw in _STOPS else "length" if reply.stop.reason == "length" else "stop"
     return {
         "done": True,

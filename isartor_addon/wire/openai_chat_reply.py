@@ -11,7 +11,7 @@ from typing import Final
 
 from isartor_addon.core.errors import BadReply, Untranslatable
 from isartor_addon.core.prompt import Json, Part, Text, Thinking, ToolCall
-from isartor_addon.core.reply import Reply, Stop, StopReason, Usage
+from isartor_addon.core.reply import Reply, Stop, StopReason, Usage, total, without
 from isartor_addon.wire.fields import count, rest, said
 from isartor_addon.wire.openai_chat_request import REASONING, WIRE_NAME, read_call, write_call
 
@@ -144,11 +144,17 @@ def read_usage(value: Json) -> Usage:
         for name in ("prompt_tokens_details", "completion_tokens_details")
     )
     cached = count(prompt.get("cached_tokens"))
+    cached = cached if cached is not None else count(value.get("prompt_cache_hit_tokens"))  # DeepSeek's word
+    written, reasoning = count(prompt.get("cache_write_tokens")), count(completion.get("reasoning_tokens"))
+    given, made = count(value.get("prompt_tokens")), count(value.get("completion_tokens"))
+    # xAI's completion does not hold the reasoning; the total tells.
+    beside = reasoning and value.get("total_tokens") == total(given, made, reasoning)
     return Usage(
-        input=count(value.get("prompt_tokens")),
-        output=count(value.get("completion_tokens")),
-        cache_read=cached if cached is not None else count(value.get("prompt_cache_hit_tokens")),  # DeepSeek's word
-        reasoning=count(completion.get("reasoning_tokens")),
+        input=without(given, cached, written),
+        output=total(made, reasoning) if beside else made,
+        cache_read=cached,
+        cache_write=written,
+        reasoning=reasoning,
         extra=value,
     )
 
@@ -157,16 +163,17 @@ def write_usage(usage: Usage) -> dict[str, Json] | None:
     """Write a usage object; None where nothing was counted."""
     if "prompt_tokens" in usage.extra:
         return dict(usage.extra)
-    if usage.input is None and usage.output is None:
+    if usage.prompt is None and usage.output is None:
         return None
-    prompt, completion = usage.input or 0, usage.output or 0
+    prompt, completion = usage.prompt or 0, usage.output or 0
     written: dict[str, Json] = {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
     }
-    if usage.cache_read is not None:
-        written["prompt_tokens_details"] = {"cached_tokens": usage.cache_read}
+    details = {"cached_tokens": usage.cache_read, "cache_write_tokens": usage.cache_write}
+    if total(*details.values()) is not None:
+        written["prompt_tokens_details"] = {name: value for name, value in details.items() if value is not None}
     if usage.reasoning is not None:
         written["completion_tokens_details"] = {"reasoning_tokens": usage.reasoning}
     return written

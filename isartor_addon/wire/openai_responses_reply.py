@@ -11,7 +11,7 @@ from typing import Final
 
 from isartor_addon.core.errors import BadReply
 from isartor_addon.core.prompt import Json
-from isartor_addon.core.reply import Reply, Stop, StopReason, Usage
+from isartor_addon.core.reply import Reply, Stop, StopReason, Usage, without
 from isartor_addon.wire.fields import count, rest, said
 from isartor_addon.wire.openai_responses_items import read_output, write_output
 
@@ -67,11 +67,12 @@ def read_usage(usage: Mapping[str, Json]) -> Usage:
     given, made = usage.get("input_tokens_details"), usage.get("output_tokens_details")
     given = given if isinstance(given, dict) else {}
     made = made if isinstance(made, dict) else {}
+    cached, written = count(given.get("cached_tokens")), count(given.get("cache_write_tokens"))
     return Usage(
-        input=count(usage.get("input_tokens")),
+        input=without(count(usage.get("input_tokens")), cached, written),
         output=count(usage.get("output_tokens")),
-        cache_read=count(given.get("cached_tokens")),
-        cache_write=count(given.get("cache_write_tokens")),
+        cache_read=cached,
+        cache_write=written,
         reasoning=count(made.get("reasoning_tokens")),
         extra=usage,
     )
@@ -130,9 +131,9 @@ def write_response(reply: Reply) -> dict[str, Json]:
 
 
 def _write_usage(usage: Usage) -> Json:
-    if usage.input is None and usage.output is None:
+    if usage.prompt is None and usage.output is None:
         return None
-    given, made = usage.input or 0, usage.output or 0
+    given, made = usage.prompt or 0, usage.output or 0
     return {
         "input_tokens": given,
         "input_tokens_details": {

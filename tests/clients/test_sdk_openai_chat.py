@@ -113,7 +113,7 @@ def test_the_message_is_the_reply(reply: Reply) -> None:
         message["content"],
         [call["id"] for call in message["tool_calls"]],
     )
-    assert (reply.usage.input, reply.usage.output) == (
+    assert (reply.usage.prompt, reply.usage.output) == (
         (message["usage"]["prompt_tokens"], message["usage"]["completion_tokens"]) if message["usage"] else (None, None)
     )
 

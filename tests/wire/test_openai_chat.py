@@ -359,9 +359,9 @@ def test_a_reply_of_another_wire_is_written_whole() -> None:
     )
     assert "tool_calls" == written["choices"][0]["finish_reason"]
     assert {
-        "prompt_tokens": 3,
+        "prompt_tokens": 5,
         "completion_tokens": 4,
-        "total_tokens": 7,
+        "total_tokens": 9,
         "prompt_tokens_details": {"cached_tokens": 2},
     } == written["usage"]
 
