@@ -135,3 +135,40 @@ class Vectors(Protocol):
 
     def close(self) -> None:
         """Finish what is being written and let go of files and threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """What a quota counts up: one window of it, and of what it tells apart one (a caller, a model)."""
+
+    quota: str
+    of: str
+    since: int
+    """When the window began; Unix time, seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How far a counter has come."""
+
+    requests: int = 0
+    tokens: int = 0
+    cost: int = 0
+    """Picodollars (10^-12 USD)."""
+
+
+class Counters(Protocol):
+    """Counts that all processes share and that outlive them. Some ten microseconds and, while another process writes,
+    up to some milliseconds: not for the event loop.
+    """
+
+    def admit(self, counters: Sequence[Counter], goes: Callable[[Sequence[Count]], bool]) -> Sequence[Count]:
+        """
+        Read, and add a request to each if `goes` says so of what was read; nobody comes in between.
+
+        Raises:
+            StoreError: they cannot be read or written now.
+        """
+
+    def first(self, counter: Counter) -> bool:
+        """Whether nobody has asked this of `counter` before, in whatever process."""
