@@ -8,6 +8,7 @@ The exceptions, as a tree.
     * Denied              the proxy's own token is missing or wrong: 401
   * BadReply              what a provider sent is not a complete, well-formed answer
   * Untranslatable        one wire cannot say what the other said; nothing is dropped silently
+  * KeyWithheld           a provider's key would have gone to somebody else
   * ConfigError           a setting is wrong; the sentence names key and value
   * EmbedderError         a text cannot be embedded, or not now
   * StoreError            the store cannot be read or written now
@@ -57,6 +58,10 @@ class BadReply(IsartorError):
 
 class Untranslatable(IsartorError):
     """One wire cannot say what the other said."""
+
+
+class KeyWithheld(IsartorError):
+    """A provider's key would have gone to somebody else, or in clear text to another machine."""
 
 
 class ConfigError(IsartorError):

@@ -1,0 +1,175 @@
+"""
+The provider chain, sans-IO: a generator that says what to do next and is told what came of it.
+
+    steps = descend(plan, state, now=clock.monotonic, random=random.random)
+    step = next(steps)
+    while True:
+        match step:
+            case Attempt(): result = <ask step.target with step.key within step.timeout_s>  # Failure or Begun
+            case Pause(): result = None                                                      # after step.seconds
+        step = steps.send(result)       # StopIteration: begun, or its value tells all failures
+
+The driver closes the generator when the client leaves. An attempt that has begun is the last: what follows the first
+content delta cannot be taken back, so nothing is tried after it.
+
+A target is asked again after a pause with full jitter, `random() * min(cap, base * 2 ** n)` (Marc Brooker, "Exponential
+Backoff And Jitter", AWS Architecture Blog, 2015), or after what the provider asks for, if that fits. Each target that
+is left keeps a share of the time, so a slow one cannot use up the deadline of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+
+from isartor_addon.layers.cloud.failures import Failure
+from isartor_addon.layers.cloud.health import State
+from isartor_addon.layers.cloud.keys import Key
+from isartor_addon.layers.cloud.plan import Plan, Target
+
+BASE_S = 0.5
+CAP_S = 8.0
+SHARE_S = 10.0
+"""What every target that is left keeps of the deadline, or an equal share of it where that is less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Ask `target` now."""
+
+    target: Target
+    key: Key | None
+    """None: without one of ours (the client's own provider, a local model)."""
+    number: int
+    """From 1, over the whole chain."""
+    timeout_s: float
+    """Until the first content delta."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The first content delta has come: nothing may be tried after it."""
+
+
+type Step = Attempt | Pause
+type Told = Failure | Begun | None
+"""What came of an attempt; None after a pause."""
+type Steps[T] = Generator[Step, Told, T]
+
+
+def descend(
+    plan: Plan, state: State, *, now: Callable[[], float], random: Callable[[], float]
+) -> Steps[tuple[Failure, ...]]:
+    """
+    Try the targets of `plan` in order, those that are known to be ill last.
+
+    Args:
+        plan: what to try.
+        state: what is known of providers and keys; learns from this request.
+        now: seconds that never go back.
+        random: from [0, 1).
+
+    Returns:
+        What failed, in order; when it has begun: what failed before.
+    """
+    return (yield from _Descent(plan, state, now, random).run())
+
+
+class _Descent:
+    """One request's way along its targets."""
+
+    def __init__(self, plan: Plan, state: State, now: Callable[[], float], random: Callable[[], float]) -> None:
+        self._plan = plan
+        self._state = state
+        self._now = now
+        self._random = random
+        self._until = now() + plan.deadline_s
+        self._share_s = min(SHARE_S, plan.deadline_s / max(1, len(plan.targets)))
+        self._failed: list[Failure] = []
+        self._number = 0
+        self._over = False
+
+    def run(self) -> Steps[tuple[Failure, ...]]:
+        left = len(self._plan.targets)
+        for target in self._in_order():
+            left -= 1
+            yield from self._ask(target, self._until - left * self._share_s, last=left == 0)
+            if self._over or self._now() >= self._until:
+                break
+        return tuple(self._failed)
+
+    def _in_order(self) -> Iterator[Target]:
+        """Each target once. One whose breaker is open when its turn comes waits until all others have been tried."""
+        ill = []
+        for target in self._plan.targets:
+            if self._state.of(self._plan, target).breaker.admits(self._now()):
+                yield target
+            else:
+                ill.append(target)
+        yield from ill
+
+    def _ask(self, target: Target, until: float, *, last: bool) -> Steps[None]:
+        """Ask one target, and again while that may help. Sets `_over` when no other may be asked after it."""
+        tried: frozenset[Key] = frozenset()
+        retries = 0
+        while self._now() < until:
+            key = self._state.pool(target).take(self._now(), without=tried)
+            if key is None and self._state.needs_key(target):
+                pause_s = self._until_a_key_is_ready(target, tried)
+            else:
+                told = yield from self._attempt(target, key, until)
+                if isinstance(told, Begun) or (target.provider is None and told.clients_own_making):
+                    self._over = True
+                    return
+                if key is not None and told.concerns_key:
+                    tried |= {key}
+                    continue
+                pause_s = self._pause_after(told, retries)
+            limit_s = until - self._now() if last else min(self._plan.pace.patience_s, until - self._now())
+            if pause_s is None or pause_s >= limit_s or retries >= self._plan.pace.retries:
+                return
+            if not last and not self._state.of(self._plan, target).breaker.admits(self._now()):
+                return
+            retries += 1
+            tried = frozenset()
+            yield Pause(pause_s)
+
+    def _until_a_key_is_ready(self, target: Target, tried: frozenset[Key]) -> float | None:
+        ready_s = self._state.pool(target).ready_in(self._now())
+        if not tried:
+            self._failed.append(Failure(0, "no_key", ready_s, "each of its keys rests or was refused", target))
+        return None if ready_s is None else ready_s + self._random() * BASE_S
+
+    def _pause_after(self, failure: Failure, retries: int) -> float | None:
+        """Seconds until the same target may be asked again; None: not for this request."""
+        if not failure.retryable:
+            return None
+        if failure.retry_after_s is not None:
+            return failure.retry_after_s + self._random() * BASE_S
+        return self._random() * min(CAP_S, BASE_S * 2.0**retries)
+
+    def _attempt(self, target: Target, key: Key | None, until: float) -> Steps[Failure | Begun]:
+        health = self._state.of(self._plan, target)
+        started = self._now()
+        self._number += 1
+        trial = health.breaker.enter(started)
+        try:
+            told = yield Attempt(target, key, self._number, min(self._plan.pace.attempt_s, until - started))
+        finally:
+            if trial:
+                health.breaker.leave()
+        assert told is not None, "an attempt comes to something"
+        if isinstance(told, Begun):
+            self._state.began(self._plan, target, key, self._now() - started)
+            return told
+        told = replace(told, target=target, key=key.name if key else "")
+        self._failed.append(told)
+        self._state.failed(self._plan, target, key, told, self._now())
+        return told
