@@ -88,7 +88,7 @@ class Requests:
             self._pass_unread(flow, routes[0], error)
             return
         convert.strip_control(flow.request, tenant_header=house.config.tenant_header)
-        if flow.is_replay == "request" and exchange.control.cache == "use":  # by hand, in mitmproxy
+        if flow.is_replay == "request" and exchange.control.cache in ("use", "exact"):  # by hand, in mitmproxy
             exchange.control = replace(exchange.control, cache="refresh")
         outcome = house.pipeline.peek(exchange)
         if outcome is None:

@@ -14,6 +14,7 @@ from isartor_addon.core.identity import ANYONE, key_for
 from isartor_addon.core.outcome import Answer, Outcome, Refuse, Stream
 from isartor_addon.core.recording import Entry, Recording
 from isartor_addon.core.replay import changed_ids
+from isartor_addon.core.scope import Scope
 from isartor_addon.layers.base import Layer
 from isartor_addon.layers.exact.again import Again
 from isartor_addon.layers.exact.deliver import deliver
@@ -137,6 +138,7 @@ class ExactLayer(Layer):
 
     def _file(self, exchange: Exchange, recording: Recording) -> None:
         now, identity = self._clock.time(), exchange.identity
+        scope = exchange.scope or Scope()
         entry = Entry(
             key=identity.key,
             content=identity.content,
@@ -148,6 +150,8 @@ class ExactLayer(Layer):
             created=now,
             expires=now + self._lifetimes.of(exchange),
             fingerprint=exchange.fingerprint,
+            scope=scope.key,
+            words=scope.words,
         )
         flight = self._own_flight(exchange)
         if self._leases is not None and flight is not None and flight.leased:
@@ -163,7 +167,7 @@ class ExactLayer(Layer):
         self._land(exchange, "lost")
 
     def _may_look(self, exchange: Exchange) -> bool:
-        wanted = self._replay_only or exchange.control.cache in ("use", "only")
+        wanted = self._replay_only or exchange.control.cache in ("use", "exact", "only")
         return wanted and not exchange.identity.uncacheable
 
     def _asked(self, exchange: Exchange) -> tuple[str, str, float]:
