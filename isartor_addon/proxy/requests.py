@@ -198,7 +198,7 @@ class Requests:
 def put_answer(flow: http.HTTPFlow, exchange: Exchange, answer: Answer) -> None:
     """Give `flow` the answer, and show where it comes from."""
     told = convert.said(exchange, layer=answer.layer, deflected=True, age_s=answer.age_s)
-    flow.response = convert.make_response(answer.status, answer.body, answer.headers, told)
+    flow.response = convert.make_response(answer.status, answer.body, answer.headers, {**told, **answer.told})
     show(flow, exchange, "hit", f"{answer.layer} hit, {answer.age_s} s old")
 
 
