@@ -156,7 +156,7 @@ def join(deltas: Iterable[Delta]) -> Reply:
         model=started.model,
         parts=tuple(_grown(parts[index], "".join(grown.get(index, ()))) for index in sorted(parts)),
         stop=finished.stop,
-        usage=_later_usage(started.usage, finished.usage),
+        usage=later_usage(started.usage, finished.usage),
         extra={**started.extra, **finished.extra},
     )
 
@@ -187,7 +187,9 @@ def _annotated(part: Part, delta: PartGrew) -> Part:
     return replace(part, extra=merged)
 
 
-def _later_usage(first: Usage, last: Usage) -> Usage:
+def later_usage(first: Usage, last: Usage) -> Usage:
+    """What a stream says of its cost at its begin, replaced wherever its end says something."""
+
     def later(name: str) -> int | None:
         value: int | None = getattr(last, name)
         return value if value is not None else getattr(first, name)

@@ -100,8 +100,8 @@ def write_message(reply: Reply) -> dict[str, Json]:
         "role": "assistant",
         "model": reply.model,
         "content": [write_block(part) for part in reply.parts],
-        **_write_stop(reply.stop),
-        "usage": _write_usage(reply.usage),
+        **write_stop(reply.stop),
+        "usage": write_usage(reply.usage),
         **reply.extra,
     }
 
@@ -124,7 +124,8 @@ def _read_stop(holder: Mapping[str, Json]) -> Stop | None:
     return Stop(STOPS.get(raw, "other"), raw, sequence if isinstance(sequence, str) else None)
 
 
-def _write_stop(stop: Stop) -> dict[str, Json]:
+def write_stop(stop: Stop) -> dict[str, Json]:
+    """The two fields that say why a message stopped."""
     own = STOPS.get(stop.raw, "other") == stop.reason and stop.raw
     return {"stop_reason": stop.raw if own else _WORDS[stop.reason], "stop_sequence": stop.sequence}
 
@@ -144,7 +145,8 @@ def _read_usage(value: Json) -> Usage:
     )
 
 
-def _write_usage(usage: Usage) -> dict[str, Json]:
+def write_usage(usage: Usage) -> dict[str, Json]:
+    """Write a usage object."""
     # The numbers of `extra` are the usage's own: then it is this wire's object, and goes back as it came.
     if usage.extra and _read_usage(dict(usage.extra)) == usage:
         return dict(usage.extra)
@@ -374,18 +376,18 @@ def encode(reply: Reply) -> Iterator[bytes]:
     start = {name: value for name, value in message.items() if name not in late and name not in beside}
     early = {**usage, "output_tokens": 1} if count(usage.get("output_tokens")) else usage
     start |= {"content": [], "stop_reason": None, "stop_sequence": None, "usage": early}
-    yield _event("message_start", {"message": start})
+    yield write_event("message_start", {"message": start})
     for index, (part, block) in enumerate(zip(reply.parts, message["content"], strict=True)):
         begun, deltas = _grow(part, block)
-        yield _event("content_block_start", {"index": index, "content_block": begun})
+        yield write_event("content_block_start", {"index": index, "content_block": begun})
         if index == 0:
-            yield _event("ping", {})
+            yield write_event("ping", {})
         for delta in deltas:
-            yield _event("content_block_delta", {"index": index, "delta": delta})
-        yield _event("content_block_stop", {"index": index})
+            yield write_event("content_block_delta", {"index": index, "delta": delta})
+        yield write_event("content_block_stop", {"index": index})
     final = {name: value for name, value in usage.items() if value is not None and name not in _ONLY_AT_START}
-    yield _event("message_delta", {"delta": {**_write_stop(reply.stop), **late}, "usage": final, **beside})
-    yield _event("message_stop", {})
+    yield write_event("message_delta", {"delta": {**write_stop(reply.stop), **late}, "usage": final, **beside})
+    yield write_event("message_stop", {})
 
 
 def _grow(part: Part, block: dict[str, Json]) -> tuple[dict[str, Json], list[dict[str, Json]]]:
@@ -419,7 +421,13 @@ def _pieces(text: str) -> list[str]:
     return [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)]
 
 
-def _event(kind: str, fields: Mapping[str, Json]) -> bytes:
+def write_event(kind: str, fields: Mapping[str, Json]) -> bytes:
+    """
+    Write one event of a stream.
+
+    Raises:
+        Untranslatable: it is nested too deeply to be written.
+    """
     try:
         data = orjson.dumps({"type": kind, **fields})
     except orjson.JSONEncodeError as error:

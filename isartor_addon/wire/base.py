@@ -150,6 +150,15 @@ class Wire(ABC):
         """
         raise Untranslatable(f"{self.name} does not stream as {mode}")
 
+    def live(self, mode: Mode) -> Decoder:
+        """
+        A reader for one stream that gives every delta as soon as it has come, where `decoder` does not.
+
+        Raises:
+            Untranslatable: this wire does not stream in `mode`.
+        """
+        return self.decoder(mode)
+
     def encode(self, reply: Reply, mode: Mode) -> tuple[bytes, ...]:
         """
         Write a reply as a stream, one piece an event.

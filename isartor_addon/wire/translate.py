@@ -1,0 +1,101 @@
+"""Saying on one wire what was said on another: requests, replies whole and live, errors.
+
+Who may be translated to whom: requests of every wire in `SOURCES`, to every wire in `TARGETS`, and the replies back.
+Nothing is dropped silently: what the other side cannot say raises `Untranslatable`, but for what
+`translation/left_out.py` names with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from isartor_addon.core.errors import Untranslatable
+from isartor_addon.core.prompt import Json, Prompt
+from isartor_addon.wire.base import Route, Wire
+from isartor_addon.wire.translation import asks_chat, asks_messages, bodies_chat, bodies_messages
+from isartor_addon.wire.translation.ask import Ask, Offered
+from isartor_addon.wire.translation.errors import said_by
+from isartor_addon.wire.translation.left_out import CHAT, MESSAGES
+from isartor_addon.wire.translation.passage import Passage
+from isartor_addon.wire.translation.same import adjusted
+
+__all__ = ["Offered", "Passage", "offered", "translate_error", "translate_reply", "translate_request"]
+
+SOURCES: Final[Mapping[str, Callable[[Prompt], Ask]]] = {CHAT: asks_chat.read, MESSAGES: asks_messages.read}
+"""The client's wire to the reader of its requests."""
+TARGETS: Final[Mapping[str, Callable[..., dict[str, Json]]]] = {
+    CHAT: bodies_chat.write,
+    MESSAGES: bodies_messages.write,
+}
+"""The provider's wire to the writer of its requests."""
+
+
+def translate_request(
+    route: Route, body: Mapping[str, Json], target: Wire, *, model: str, stream: bool
+) -> dict[str, Json]:
+    """
+    The body to send to a provider.
+
+    Args:
+        route: what the client's request line says.
+        body: the client's decoded body.
+        target: the provider's wire. If it is the client's own, the body stays as received but for `model`, `stream` and
+            reasoning that was told to the client in another provider's name.
+        model: what the provider calls the model.
+        stream: whether it is to stream.
+
+    Raises:
+        ClientMistake: the body is none of its wire.
+        Untranslatable: it says what the provider's wire cannot, or one of the two wires has no translation.
+    """
+    if route.operation != "generate":
+        raise Untranslatable(f"a request to {route.operation} is not translated")
+    if route.wire.name == target.name:
+        return adjusted(target.name, body, model=model, stream=stream)
+    write = TARGETS.get(target.name)
+    if write is None:
+        raise Untranslatable(f"requests are not translated to {target.name}")
+    return write(_ask(route, body), model=model, stream=stream)
+
+
+def offered(route: Route, body: Mapping[str, Json]) -> Offered:
+    """
+    The client's tools that are offered to a provider of another wire as plain functions; for `Passage`.
+
+    Raises:
+        ClientMistake, Untranslatable: as `translate_request`.
+    """
+    return _ask(route, body).offered
+
+
+def _ask(route: Route, body: Mapping[str, Json]) -> Ask:
+    read = SOURCES.get(route.wire.name)
+    if read is None:
+        raise Untranslatable(f"requests are not translated from {route.wire.name}")
+    return read(route.wire.parse(route, body))
+
+
+def translate_reply(source: Wire, reply: bytes, target: Wire, *, offered: Offered | None = None) -> bytes:
+    """
+    A provider's JSON reply as the client's.
+
+    Raises:
+        BadReply: it is none, or an error.
+        Untranslatable: it says what the client's wire cannot.
+    """
+    passage = Passage(source, "json", target, "json", offered=offered)
+    return b"".join((*passage.feed(reply), *passage.close()))
+
+
+def translate_error(source: Wire | None, status: int, body: bytes, target: Wire) -> bytes:
+    """
+    A provider's error as the client's wire says it: its message, its code where there is a place for one, its status.
+
+    Args:
+        source: the provider's wire; None where what answered speaks none (a gateway before it).
+        status: of the provider's response; the client's is to be the same.
+        body: as received, content encoding removed.
+        target: the client's wire.
+    """
+    return said_by(source, status, body, target)
