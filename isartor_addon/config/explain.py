@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from isartor_addon.config.keys import Key, keys
+from isartor_addon.config.keys import Key, keys, keys_of
 from isartor_addon.config.load import Source
 from isartor_addon.config.values import as_text
 
@@ -44,8 +44,14 @@ def table() -> str:
     """The settings as the README's Markdown table."""
     rows = ["| setting | type | default | meaning |", "|---|---|---|---|"]
     for key in keys():
-        kind = " \\| ".join(f"`{choice}`" for choice in key.choices) or key.type
-        unit = f", {key.unit}" if key.unit else ""
-        default = f"`{as_text(key.default)}`" if as_text(key.default) else ""
-        rows.append(f"| `{key.name}` | {kind}{unit} | {default} | {key.help} |")
+        rows.append(_row(key, key.name))
+        if key.record is not None:
+            rows += [_row(each, f"{key.name}[].{each.name}") for each in keys_of(key.record)]
     return "\n".join(rows) + "\n"
+
+
+def _row(key: Key, name: str) -> str:
+    kind = " \\| ".join(f"`{choice}`" for choice in key.choices) or key.type
+    unit = f", {key.unit}" if key.unit else ""
+    default = f"`{as_text(key.default)}`" if as_text(key.default) else ""
+    return f"| `{name}` | {kind}{unit} | {default} | {key.help} |"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from functools import cache
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, get_args, get_type_hints
 
 from isartor_addon.config.schema import Config
 
-Kind = Literal["bool", "int", "float", "text", "list", "map of int", "map of text"]
+Kind = Literal["bool", "int", "float", "text", "list", "texts", "map of int", "map of text", "tables"]
 
 _KINDS: Mapping[object, Kind] = {
     bool: "bool",
@@ -37,6 +37,8 @@ class Key:
     """mitmproxy's name for it: `isartor_cache_ttl_s`."""
     choices: tuple[str, ...] = ()
     unit: str = ""
+    record: Any = None
+    """Of a list of tables: the schema of one."""
 
 
 @cache
@@ -51,25 +53,34 @@ def by_name() -> Mapping[str, Key]:
     return {key.name: key for key in keys()}
 
 
+def keys_of(schema: type[Any]) -> Iterator[Key]:
+    """The fields of one table in a list of them."""
+    return _keys_of(schema, "")
+
+
 def _keys_of(schema: type[Any], prefix: str) -> Iterator[Key]:
     types = get_type_hints(schema)
     for each in fields(schema):
         if is_dataclass(types[each.name]):
             yield from _keys_of(types[each.name], f"{prefix}{each.name}.")
             continue
-        name = prefix + each.name
+        name = prefix + each.name.rstrip("_")
+        record = next(filter(is_dataclass, get_args(types[each.name])), None)
         flat = name.replace(".", "_")
         yield Key(
             name=name,
-            type=_KINDS[types[each.name]],
+            type="tables" if record else "texts" if each.metadata["lone"] else _KINDS[types[each.name]],
             default=_default(each),
             help=each.metadata["help"],
             env=f"ISARTOR_{flat.upper()}",
             option=f"isartor_{flat}",
             choices=each.metadata["choices"],
             unit=each.metadata["unit"],
+            record=record,
         )
 
 
 def _default(each: Field[Any]) -> Any:
+    if each.default is MISSING and each.default_factory is MISSING:
+        return ""
     return each.default_factory() if each.default_factory is not MISSING else each.default

@@ -18,7 +18,8 @@ from typing import Any, get_type_hints
 from isartor_addon.config.keys import Key, by_name, keys
 from isartor_addon.config.places import DEFAULT_HOME, absolute
 from isartor_addon.config.schema import Config
-from isartor_addon.config.values import BadValue, as_text, check, parse
+from isartor_addon.config.tables import BadValue
+from isartor_addon.config.values import as_text, check, parse
 from isartor_addon.core.errors import ConfigError
 
 CONFIG_VARIABLE = "ISARTOR_CONFIG"
@@ -192,9 +193,9 @@ def _found(key: Key, value: object, *, source: str, text: bool = False) -> Found
     try:
         return Found(check(key, parse(key, value) if text and isinstance(value, str) else value), source)
     except BadValue as bad:
-        shown = "***" if key.name in _SECRET else as_text(value)
+        shown = "***" if key.name in _SECRET else as_text(bad.value if bad.at else value)
         shown = shown if len(shown) <= 80 else shown[:77] + "..."
-        raise ConfigError(f"In {source}, `{key.name}` is `{shown}`, but it {_sentence(bad)}.") from None
+        raise ConfigError(f"In {source}, `{key.name}{bad.at}` is `{shown}`, but it {_sentence(bad)}.") from None
 
 
 def _sentence(bad: BadValue) -> str:

@@ -9,13 +9,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-def setting(default: object, help: str, *, choices: tuple[str, ...] = (), unit: str = "") -> Any:
-    """A field of the schema, with what people must know of it."""
-    meta = {"help": help, "choices": choices, "unit": unit}
+def setting(default: object, help: str, *, choices: tuple[str, ...] = (), unit: str = "", lone: bool = False) -> Any:
+    """A field of the schema, with what people must know of it; `lone`: a text may be written for a list of one."""
+    meta = {"help": help, "choices": choices, "unit": unit, "lone": lone}
     if isinstance(default, dict | list):
         copy = type(default)
         return field(default_factory=lambda: copy(default), metadata=meta)
     return field(default=default, metadata=meta)
+
+
+def required(help: str, *, lone: bool = False) -> Any:
+    """A field of a table that must be given."""
+    return field(metadata={"help": help, "choices": (), "unit": "", "lone": lone})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,53 @@ class Streams:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderTable:
+    """One of `[[providers]]`."""
+
+    name: str = required("A provider of the catalogue, or a name of your own.")
+    key: tuple[str, ...] = setting(
+        (),
+        "Where its key is: `vault:NAME`, `env:VARIABLE`, or `client`: the client's own, at "
+        "the client's own provider only. A list for several.",
+        lone=True,
+    )
+    key_order: str = setting("round_robin", "Which of several keys is next.", choices=("round_robin", "priority"))
+    base_url: str = setting("", "Where it is, with its path (`https://llm.example.com/v1`).")
+    wire: str = setting(
+        "",
+        "What it speaks.",
+        choices=("openai_chat", "openai_responses", "anthropic_messages", "gemini", "ollama"),
+    )
+    auth: str = setting(
+        "", "How it wants its key.", choices=("bearer", "x-api-key", "x-goog-api-key", "api-key", "none")
+    )
+    model: str = setting("", "What it is asked for where it does not know the client's model.")
+    models: tuple[str, ...] = setting((), "Patterns of models that it knows by the client's names.")
+    takes: tuple[str, ...] = setting(
+        (), "What it can be asked for, where that is not all of it: `tools`, `images`, `documents`, ..."
+    )
+    headers: Mapping[str, str] = setting({}, "Sent with every request to it; never a credential.")
+    parameters: Mapping[str, str] = setting({}, 'What its address needs: `{ region = "eu-west-1" }`.')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainTable:
+    """One of `[[chain]]`."""
+
+    for_: tuple[str, ...] = required(
+        "Patterns of models (`claude-*`), of hosts (`host:api.openai.com`), of tools (`client:codex`).",
+        lone=True,
+    )
+    try_: tuple[str, ...] = required("Whom to ask, in order: `client`, `PROVIDER` or `PROVIDER/MODEL`.", lone=True)
+    deadline_s: float = setting(300.0, "From the start to the first words of an answer.", unit="s")
+    attempt_s: float = setting(120.0, "The same for one attempt.", unit="s")
+    patience_s: float = setting(
+        5.0, "The longest pause before the same provider is asked again while another is left.", unit="s"
+    )
+    retries: int = setting(2, "How often one provider is asked again.")
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """Everything that can be set."""
@@ -136,6 +188,9 @@ class Config:
     workers: int = setting(0, "Processes of `isartor up` that share its port; 0: as many as there are cores.")
     drain_s: int = setting(10, "How long `isartor stop` lets requests in flight finish.", unit="s")
     log_level: str = setting("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
+    model_aliases: Mapping[str, str] = setting({}, 'Other names for models: `{ fast = "gpt-4o-mini" }`.')
+    providers: tuple[ProviderTable, ...] = setting((), "Providers that may be asked besides the client's own.")
+    chain: tuple[ChainTable, ...] = setting((), "Who is asked when, in order; the first that fits a request counts.")
     cache: Cache = field(default_factory=Cache)
     semantic: Semantic = field(default_factory=Semantic)
     door: Door = field(default_factory=Door)

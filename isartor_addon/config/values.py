@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from isartor_addon.config.keys import Key
+from isartor_addon.config.tables import BadValue, check_base_url, check_tables, plain
 
 _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off")
@@ -23,8 +24,10 @@ _NEEDS: Mapping[str, str] = {
     "float": "a number",
     "text": "a text",
     "list": "a list of texts",
+    "texts": "a text or a list of texts",
     "map of int": "a table of whole numbers",
     "map of text": "a table of texts",
+    "tables": "a list of tables, as JSON",
 }
 _SHARES = ("semantic.threshold", "semantic.max_error_rate", "semantic.shadow_share")
 """Numbers between 0 and 1."""
@@ -32,10 +35,6 @@ _PROFILES = ("chat", "faq", "agent", "off")
 _AT_LEAST_ONE = ("body_limit_mb", "cache.size_mb")
 _RESERVED = frozenset({"v1", "v1beta", "v1alpha", "v1internal", "api", "healthz"})
 """First segments of the door's own paths."""
-
-
-class BadValue(Exception):
-    """A value does not fit its setting. The message says what would."""
 
 
 def parse(key: Key, text: str) -> Any:
@@ -60,6 +59,8 @@ def parse(key: Key, text: str) -> Any:
                 return float(text)
         case "text":
             return text
+        case "tables":
+            return _json(key, text)
         case "list":
             return (
                 _json(key, text) if text.startswith("[") else [item.strip() for item in text.split(",") if item.strip()]
@@ -98,6 +99,8 @@ def check(key: Key, value: Any) -> Any:
     Raises:
         BadValue: wrong type, not one of the choices, or out of bounds.
     """
+    if key.type == "tables":
+        return check_tables(key, value, check)
     value = _typed(key, value)
     if key.choices and value not in key.choices:
         raise BadValue("must be " + " or ".join(f"`{choice}`" for choice in key.choices))
@@ -118,7 +121,9 @@ def _typed(key: Key, value: Any) -> Any:
             if key.name in ("cache.again", "cache.replay_pace") and _whole(value):
                 value = str(value)
             fits = isinstance(value, str)
-        case "list":
+        case "list" | "texts":
+            if key.type == "texts" and isinstance(value, str):
+                value = (value,)
             fits = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
             value = tuple(value) if fits else value
         case "map of int":
@@ -155,9 +160,9 @@ def _meaning(key: Key, value: Any) -> None:
         case "door.prefixes":
             for prefix, url in value.items():
                 _check_prefix(prefix)
-                _check_url(url)
+                check_base_url(url)
         case "door.openai" | "door.anthropic" | "door.gemini" | "door.ollama":
-            _check_url(value)
+            check_base_url(value)
 
 
 def _check_bounds(key: Key, value: Any) -> None:
@@ -197,22 +202,11 @@ def _check_prefix(prefix: str) -> None:
         raise BadValue(f"`{prefix}` is a path of the door itself")
 
 
-def _check_url(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        fits = False
-    if not fits or not url.isascii() or re.search(r"[\s\x00-\x1f]", url):
-        raise BadValue(f"`{url}` is no `http://` or `https://` address")
-    if parts.query or parts.fragment or parts.username is not None:
-        raise BadValue(f"`{parts.hostname}` must stand without user, query and fragment")
-
-
 def as_text(value: Any) -> str:
     """A value as people write it in an environment variable: `parse` reads it back."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple | list | Mapping):
-        return json.dumps(dict(value) if isinstance(value, Mapping) else list(value))
+        items = [plain(each) if is_dataclass(each) else each for each in value]
+        return json.dumps(dict(value) if isinstance(value, Mapping) else items)
     return str(value)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isartor_addon.config.explain import explain, table
-from isartor_addon.config.keys import Key, by_name, keys
+from isartor_addon.config.keys import Key, by_name, keys, keys_of
 from isartor_addon.config.load import (
     Found,
     build,
@@ -21,7 +21,7 @@ from isartor_addon.config.load import (
     merge,
     override,
 )
-from isartor_addon.config.schema import Cache, Config
+from isartor_addon.config.schema import Cache, ChainTable, Config, ProviderTable
 from isartor_addon.config.values import as_text, check, parse
 from isartor_addon.core.errors import ConfigError
 
@@ -220,8 +220,29 @@ def test_explanation_names_the_source_and_hides_the_token(tmp_path: Path) -> Non
 
 def test_table_has_a_row_for_each_setting() -> None:
     """The README's table is made from the schema."""
-    assert [f"| `{key.name}` " for key in keys()] == [line[: line.index("|", 1)] for line in table().splitlines()[2:]]
+    names = [
+        name
+        for key in keys()
+        for name in (key.name, *(f"{key.name}[].{each.name}" for each in (keys_of(key.record) if key.record else ())))
+    ]
+    assert [f"| `{name}` " for name in names] == [line[: line.index("|", 1)] for line in table().splitlines()[2:]]
 
+
+PROVIDERS = st.builds(
+    ProviderTable,
+    name=st.sampled_from(["openai", "mine"]),
+    key=st.lists(st.sampled_from(["vault:a", "env:A"]), max_size=2).map(tuple),
+    base_url=st.sampled_from(["", "https://a.example/v1"]),
+    models=st.lists(st.text(max_size=9), max_size=2).map(tuple),
+    headers=st.sampled_from([{}, {"x-title": "a b"}]),
+)
+CHAINS = st.builds(
+    ChainTable,
+    for_=st.sampled_from([("*",), ("gpt-*", "host:a.example")]),
+    try_=st.sampled_from([("client",), ("client", "openai/gpt-4o")]),
+    retries=st.integers(0, 5),
+)
+TABLES = {"providers": PROVIDERS, "chain": CHAINS}
 
 VALUES = {
     "bool": st.booleans(),
@@ -252,6 +273,8 @@ def value_of(key: Key) -> st.SearchStrategy[object]:
         return st.sampled_from(["at_once", "recorded", "1", "80"])
     if key.name in ("door.openai", "door.anthropic", "door.gemini", "door.ollama"):
         return st.sampled_from(["http://a.example", "https://b.example:8443/x"])
+    if key.name in TABLES:
+        return st.lists(TABLES[key.name], max_size=3).map(tuple)
     return VALUES.get(key.type, st.from_regex(r"[A-Za-z0-9-]{0,12}", fullmatch=True))
 
 
