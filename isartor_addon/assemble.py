@@ -15,6 +15,7 @@ from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import StoreError
 from isartor_addon.intake import Intake
 from isartor_addon.layers.base import Layer
+from isartor_addon.layers.delivery import Delivery
 from isartor_addon.layers.exact.layer import ExactLayer, Lifetimes
 from isartor_addon.layers.ports import Clock
 from isartor_addon.observe.journal import Journal
@@ -108,7 +109,7 @@ def _layers(config: Config, store: Store, clock: Clock, leases: FileLeases | Non
             clock=clock,
             lifetimes=Lifetimes(cache.ttl_s, cache.ttl_by_model, cache.ttl_by_host),
             again=cache.again,
-            pace=cache.replay_pace,
+            delivery=Delivery(clock, pace=cache.replay_pace),
             single_flight=cache.single_flight,
             replay_only=bool(config.cassette) and config.cassette_mode == "replay",
             leases=leases,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 
@@ -20,7 +20,7 @@ from isartor_addon.wire.base import Route
 
 CONTROL_HEADERS = ("x-isartor-cache", "x-isartor-ttl", "x-isartor-ticket")
 """Request headers for us, which never reach a provider; also `cache-control`, where it says something to us."""
-_USES: Mapping[str, CacheUse] = {"use": "use", "bypass": "bypass", "refresh": "refresh", "only": "only"}
+_USES: Mapping[str, CacheUse] = {use: use for use in get_args(CacheUse)}
 _NO_CACHE = re.compile(r"\bno-cache\b", re.I)
 _TTL_DIGITS = 10
 """300 years; beyond, clocks overflow."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from isartor_addon.core.exchange import Exchange
-from isartor_addon.core.outcome import Outcome
+from isartor_addon.core.outcome import Outcome, Relayed
 from isartor_addon.core.recording import Recording
 from isartor_addon.layers.base import Layer
 from isartor_addon.layers.ports import Clock
@@ -65,6 +65,8 @@ class Pipeline:
                 exchange.timed(since=before, elapsed_ms=(self._clock.monotonic() - began) * 1000)
             self._breakers[layer.tag].faults = 0
             if outcome is not None:
+                if not isinstance(outcome, Relayed):  # whose reply is learned
+                    self._outdone(exchange, layer)
                 return outcome
         return None
 
@@ -87,6 +89,14 @@ class Pipeline:
     def lost(self, exchange: Exchange, reason: str) -> None:
         """Tell the layers that there will be no reply to keep."""
         self._tell(exchange, lambda layer: layer.lost(exchange, reason))
+
+    def _outdone(self, exchange: Exchange, by: Layer) -> None:
+        """Tell those before `by` that they will hear no more of this exchange."""
+        for layer in self.layers[: self.layers.index(by)]:
+            try:
+                layer.outdone(exchange)
+            except Exception as error:
+                self._fault(layer, exchange, error)
 
     def _tell(self, exchange: Exchange, message: Callable[[Layer], None]) -> None:
         for layer in self.layers:

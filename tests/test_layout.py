@@ -57,7 +57,7 @@ OUTSIDE: dict[str, frozenset[str]] = {
     "core": frozenset({"orjson"}),
     "wire": frozenset({"orjson"}),
     "clients": frozenset({"orjson"}),
-    "layers": frozenset({"numpy", "httpx2"}),
+    "layers": frozenset({"numpy", "httpx2", "httpcore2", "h2"}),
 }
 """Rooms that may use no other distribution than these."""
 
@@ -171,13 +171,13 @@ def test_no_edge_imports_another_while_it_is_imported() -> None:
 
 
 def test_a_layer_imports_no_other_layer() -> None:
-    """Layers know their own folder, `layers.base` and `layers.ports`."""
+    """Layers know their own folder, and what stands beside the folders: how an answer is delivered, base and ports."""
     wrong = []
     for each in all_imports():
         parts = each.module.relative_to(PACKAGE).parts
         if parts[0] == "layers" and len(parts) > 2 and each.target.startswith(f"{NAME}.layers."):
             layer = each.target.split(".")[2]
-            if layer not in (parts[1], "base", "ports"):
+            if layer not in (parts[1], "base", "delivery", "pace", "ports"):
                 wrong.append(str(each))
     assert wrong == []
 

@@ -2,17 +2,27 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import nullcontext
 
 import pytest
 
 from isartor_addon.core.exchange import Exchange
-from isartor_addon.core.outcome import Answer, Outcome
+from isartor_addon.core.outcome import Answer, Opened, Outcome, Relayed
 from isartor_addon.core.recording import Recording
 from isartor_addon.layers.base import Layer
 from isartor_addon.pipeline import FAULTS, REST_S, Pipeline
 from tests.layers.play import FakeClock, exchange, recording
 
 ANSWER = Answer("l9", (b"x",), ())
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    for chunk in ():
+        yield chunk
+
+
+RELAYED = Relayed("l3", lambda: nullcontext(Opened("l3", 200, (), _nothing())))
 
 
 class Silent(Layer):
@@ -27,6 +37,10 @@ class Silent(Layer):
         """Let it go on."""
         self.told.append("ask")
         return None
+
+    def outdone(self, exchange: Exchange) -> None:
+        """Remember."""
+        self.told.append("outdone")
 
     def learn(self, exchange: Exchange, recording: Recording) -> None:
         """Remember."""
@@ -67,10 +81,22 @@ class Faulty(Layer):
 
 
 def test_asks_in_order_until_one_answers() -> None:
-    """Layers before the answer are asked, those after it are not."""
+    """Layers before the answer are asked, and told that another one had it; those after it hear nothing."""
     first, last = Silent(), Silent()
     assert ANSWER == asyncio.run(Pipeline([first, Answering(), last], FakeClock()).ask(exchange()))
-    assert (["ask"], []) == (first.told, last.told)
+    assert (["ask", "outdone"], []) == (first.told, last.told)
+
+
+def test_who_lets_a_relayed_request_go_on_learns_its_answer() -> None:
+    """An answer that is still to be fetched is not the end: it will be learned, or lost."""
+
+    class Relaying(Answering):
+        async def ask(self, exchange: Exchange) -> Outcome | None:
+            return RELAYED
+
+    first = Silent()
+    assert RELAYED == asyncio.run(Pipeline([first, Relaying()], FakeClock()).ask(exchange()))
+    assert ["ask"] == first.told
 
 
 def test_tells_how_long_a_layer_took() -> None:

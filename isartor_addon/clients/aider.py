@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from isartor_addon.clients.generic import GENERAL, RUN_IDS
+from isartor_addon.clients.generic import GENERAL, RUN_IDS, WRAPPING
 from isartor_addon.core.client import Client
 
 CLIENT = Client(
     name="aider",
     agents=("aider/",),
     volatile=GENERAL,
+    wrapping=WRAPPING,
     run_ids=RUN_IDS,
     note="Model calls trust only SSL_CERT_FILE, its price list only REQUESTS_CA_BUNDLE: both must be exported.",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isartor_addon.clients.generic import GENERAL, RUN_IDS
+from isartor_addon.clients.generic import GENERAL, RUN_IDS, WRAPPING
 from isartor_addon.core.client import Client, Declared, Errand, Volatile
 
 _QUOTA = "the tool asks for its rate limits, which stand in the response's headers"
@@ -20,6 +20,7 @@ CLIENT = Client(
     ),
     # `user_id` is a text of JSON: device, account, session. The account is part of the caller.
     volatile=GENERAL | Volatile(body=frozenset({"diagnostics"}), inside={"metadata": frozenset({"user_id"})}),
+    wrapping=WRAPPING,
     run_ids=RUN_IDS
     | {
         "session": (

@@ -5,7 +5,7 @@ Its items' ids, turn ids and clocks, and the times at the beginning of tool resu
 
 from __future__ import annotations
 
-from isartor_addon.clients.generic import GENERAL, RUN_IDS
+from isartor_addon.clients.generic import GENERAL, RUN_IDS, WRAPPING
 from isartor_addon.core.client import Client, Declared
 
 CLIENT = Client(
@@ -13,6 +13,7 @@ CLIENT = Client(
     agents=("codex_", "codex-", "codex/"),
     headers=frozenset({"x-codex-turn-metadata", "x-codex-window-id", "x-codex-beta-features"}),
     volatile=GENERAL,
+    wrapping=WRAPPING,
     run_ids=RUN_IDS
     | {
         "session": (Declared(header="session-id"), Declared(body=("client_metadata", "session_id"))),

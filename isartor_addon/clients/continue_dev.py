@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isartor_addon.clients.generic import GENERAL, RUN_IDS
+from isartor_addon.clients.generic import GENERAL, RUN_IDS, WRAPPING
 from isartor_addon.core.client import Client
 
 CLIENT = Client(
@@ -10,5 +10,6 @@ CLIENT = Client(
     agents=("continue/",),
     headers=frozenset({"x-continue-provider"}),
     volatile=GENERAL,
+    wrapping=WRAPPING,
     run_ids=RUN_IDS,
 )

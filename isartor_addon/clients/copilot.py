@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isartor_addon.clients.generic import GENERAL, RUN_IDS
+from isartor_addon.clients.generic import GENERAL, RUN_IDS, WRAPPING
 from isartor_addon.core.client import Client, Declared, Volatile
 
 CLIENT = Client(
@@ -11,6 +11,7 @@ CLIENT = Client(
     headers=frozenset({"copilot-integration-id", "copilot-harness-id", "x-agent-task-id", "x-interaction-id"}),
     # Over a WebSocket a message holds what would be the headers of a request.
     volatile=GENERAL | Volatile(body=frozenset({"agent_task_id", "headers"})),
+    wrapping=WRAPPING,
     run_ids=RUN_IDS
     | {
         "session": (Declared(header="x-client-session-id"), Declared(body=("headers", "X-Client-Session-Id"))),

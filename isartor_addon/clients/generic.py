@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from isartor_addon.core.client import Client, Declared, TextRule, Volatile
+from isartor_addon.core.client import Client, Declared, TextRule, Volatile, Wrapping
 
 GENERAL = Volatile(
     # What only steers the provider's own prompt cache or log.
@@ -86,6 +86,20 @@ GENERAL = Volatile(
 )
 """Joined to every tool's own table."""
 
+WRAPPING = Wrapping(
+    blocks=(
+        "system-reminder",  # Claude Code, opencode
+        "current_datetime",  # Copilot
+        "environment_context",  # Codex
+        "environment_details",  # Cline
+        "session_context",  # Gemini CLI
+    ),
+)
+"""Joined to every tool's own table."""
+
+DATE = Wrapping(lines=(re.compile(r"Today's date is [^\n]{1,40}\.(?:\n|\Z)"),))
+"""Gemini CLI's and its forks'."""
+
 SESSION: tuple[Declared, ...] = (
     Declared(header="x-session-id"),
     Declared(header="session-id"),
@@ -119,4 +133,5 @@ CLIENT = Client(
     name="generic",
     volatile=GENERAL,
     run_ids=RUN_IDS,
+    wrapping=WRAPPING,
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from isartor_addon.clients.generic import GENERAL, RUN_IDS
+from isartor_addon.clients.generic import GENERAL, RUN_IDS, WRAPPING
 from isartor_addon.core.client import Client, Declared
 
 CLIENT = Client(
     name="openai_agents",
     agents=("agents/",),
     volatile=GENERAL,
+    wrapping=WRAPPING,
     run_ids=RUN_IDS | {"session": (*RUN_IDS["session"], Declared(body=("prompt_cache_key",)))},
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isartor_addon.clients.generic import GENERAL, RUN_IDS
+from isartor_addon.clients.generic import DATE, GENERAL, RUN_IDS, WRAPPING
 from isartor_addon.core.client import Client, Declared
 
 CLIENT = Client(
@@ -10,5 +10,6 @@ CLIENT = Client(
     agents=("qwencode",),
     headers=frozenset({"x-dashscope-useragent", "x-dashscope-cachecontrol", "x-dashscope-authtype"}),
     volatile=GENERAL,
+    wrapping=WRAPPING | DATE,
     run_ids=RUN_IDS | {"session": (*RUN_IDS["session"], Declared(body=("prompt_cache_key",)))},
 )

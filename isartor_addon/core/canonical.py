@@ -43,6 +43,10 @@ class Shape:
     """The field with instructions kept apart from the turns."""
     mode: frozenset[str] = frozenset({"stream"})
     """Fields that only choose how the answer is delivered."""
+    alone: str = ""
+    """The field that may hold a single text in place of a conversation (Ollama's `prompt`)."""
+    goes_on: bool = False
+    """Whether the model is to go on with a text rather than to answer it."""
     envelope: str = ""
     """The field inside which all this stands, if there is one (Gemini's `v1internal`)."""
 

@@ -67,6 +67,24 @@ class Volatile:
 
 
 @dataclass(frozen=True, slots=True)
+class Wrapping:
+    """What a tool puts around the user's words within their turn. The words themselves may be said in other words; what
+    is put around them may not, and stays with the rest of the request.
+    """
+
+    blocks: tuple[str, ...] = ()
+    """Tags, as in `<system-reminder>...</system-reminder>`: such a block before or after the words is none of them."""
+    around: tuple[str, ...] = ()
+    """Tags between which the words stand."""
+    lines: tuple[re.Pattern[str], ...] = ()
+    """Lines before the words; each is matched at the beginning, its line's end included."""
+
+    def __or__(self, other: Wrapping) -> Wrapping:
+        """Both tables together."""
+        return Wrapping(self.blocks + other.blocks, self.around + other.around, self.lines + other.lines)
+
+
+@dataclass(frozen=True, slots=True)
 class Declared:
     """Where a tool says an id of its own: a header, or a path into the body. Exactly one of the two is set."""
 
@@ -123,6 +141,8 @@ class Client:
     """Ids of the run by name; of several places the first that says something counts. Every other occurrence of such an
     id in the body is taken as that name, and on replay the new run's id stands where the recorded run's stood.
     The name `session` is the client's session."""
+    wrapping: Wrapping = Wrapping()
+    """Its own table, joined to the general one."""
     errands: tuple[Errand, ...] = ()
     account: tuple[Declared, ...] = ()
     """The account behind a credential that rotates, as the tool declares it."""

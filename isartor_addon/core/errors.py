@@ -5,7 +5,9 @@ The exceptions, as a tree.
   * ClientMistake         the request cannot be served as it is: 400
     * BadControl          a header that says how we are to serve it holds none of its values: 400
     * NotRecorded         it asked for a stored answer and there is none: 400
+    * Offline             its answer is not here, and nothing may leave: 400
     * Denied              the proxy's own token is missing or wrong: 401
+  * Lost                  a provider cannot be reached, or its reply does not come to its end
   * BadReply              what a provider sent is not a complete, well-formed answer
   * Untranslatable        one wire cannot say what the other said; nothing is dropped silently
   * KeyWithheld           a provider's key would have gone to somebody else
@@ -16,6 +18,8 @@ The exceptions, as a tree.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 
 class IsartorError(Exception):
@@ -45,11 +49,30 @@ class NotRecorded(ClientMistake):
     code = "isartor_not_recorded"
 
 
+class Offline(ClientMistake):
+    """The answer is not here, and nothing may leave this machine. 400 for the same reason."""
+
+    code = "isartor_offline"
+
+
 class Denied(ClientMistake):
     """The proxy's own token is missing or wrong."""
 
     status = 401
     code = "isartor_denied"
+
+
+class Lost(IsartorError):
+    """A provider cannot be reached, or its reply does not come to its end."""
+
+    def __init__(self, kind: Literal["connect", "timeout", "cut", "garbled", "offline", "loop"], text: str) -> None:
+        """
+        Args:
+            kind: no connection; too long a silence; ended too early; unreadable; not to be reached; this proxy itself.
+            text: a few words for people, without anything that was sent.
+        """
+        super().__init__(text)
+        self.kind = kind
 
 
 class BadReply(IsartorError):

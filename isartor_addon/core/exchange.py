@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Literal
 from isartor_addon.core.client import Client
 from isartor_addon.core.identity import Identity
 from isartor_addon.core.prompt import Json
+from isartor_addon.core.scope import Scope, find_scope
 
 if TYPE_CHECKING:
     from isartor_addon.wire.base import Route
 
-CacheUse = Literal["use", "bypass", "refresh", "only"]
+CacheUse = Literal["use", "exact", "bypass", "refresh", "only"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +80,26 @@ class Exchange:
     """The name of the provider that answered, where a chain asked one; empty: the client's own."""
     answered_model: str = ""
     """The model that it was asked for, where a chain asked one."""
+    scope: Scope | None = None
+    """None until somebody needs it: see `in_scope`."""
 
     @property
     def session(self) -> str:
         """The client's session, empty where it declares none."""
         return self.identity.session
+
+    def in_scope(self) -> Scope:
+        """What of the request is fixed and what may be said in other words; found when it is first asked for."""
+        if self.scope is None:
+            wire = self.route.wire
+            self.scope = find_scope(
+                self.identity,
+                caller=self.caller,
+                operation=self.route.operation,
+                shape=wire.shape,
+                wrapping=self.client.wrapping,
+            )
+        return self.scope
 
     def again(self, *, id: str, started: float) -> Exchange:
         """The same request another time, with a trail of its own."""

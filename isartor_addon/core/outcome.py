@@ -20,6 +20,8 @@ class Answer:
     status: int = 200
     age_s: int = 0
     """How long ago the provider gave it."""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """Further response headers that say where it comes from."""
 
     @property
     def body(self) -> bytes:
@@ -38,6 +40,8 @@ class Stream:
     status: int = 200
     age_s: int | None = None
     """How long ago the provider gave it; None: it is giving it right now."""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """Further response headers that say where it comes from."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,10 @@ class Entry:
     pinned: bool = False
     """A pinned entry neither expires nor is evicted."""
     fingerprint: Mapping[str, str] = field(default_factory=dict)
+    scope: str = ""
+    """The compatibility key, where the question may be answered in other words; see `core/scope.py`."""
+    words: str = ""
+    """The user's last words, kept only with a scope."""
 
     def fresh(self, now: float) -> bool:
         """Whether it may be served at `now` (Unix time, seconds)."""

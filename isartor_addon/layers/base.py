@@ -23,6 +23,9 @@ class Layer:
         """Answer, refuse, or None to let it go on."""
         return None
 
+    def outdone(self, exchange: Exchange) -> None:
+        """This layer has let it go on, and a later one has answered or refused: there will be nothing to learn."""
+
     def began(self, exchange: Exchange, headers: tuple[tuple[str, str], ...]) -> None:
         """The provider's successful reply to a forwarded exchange begins; `headers` are those that are replayed."""
 

@@ -249,7 +249,7 @@ class _Connection:
     def _answered(self, known: Known, exchange: Exchange, answer: Answer, raw: bytes) -> _Answered:
         house = self._lane.house()
         told = convert.said(exchange, layer=answer.layer, deflected=True, age_s=answer.age_s)
-        data = convert.written_response(answer.status, answer.body, answer.headers, told)
+        data = convert.written_response(answer.status, answer.body, answer.headers, {**told, **answer.told})
         flow = self._flow(known, exchange, answer, raw) if self._lane.gate.watched else None
         house.journal.record(exchange, layer=answer.layer, status=answer.status)
         return _Answered(data, known.closes, flow)

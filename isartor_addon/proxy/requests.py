@@ -88,7 +88,7 @@ class Requests:
             self._pass_unread(flow, routes[0], error)
             return
         convert.strip_control(flow.request, tenant_header=house.config.tenant_header)
-        if flow.is_replay == "request" and exchange.control.cache == "use":  # by hand, in mitmproxy
+        if flow.is_replay == "request" and exchange.control.cache in ("use", "exact"):  # by hand, in mitmproxy
             exchange.control = replace(exchange.control, cache="refresh")
         outcome = house.pipeline.peek(exchange)
         if outcome is None:
@@ -198,7 +198,7 @@ class Requests:
 def put_answer(flow: http.HTTPFlow, exchange: Exchange, answer: Answer) -> None:
     """Give `flow` the answer, and show where it comes from."""
     told = convert.said(exchange, layer=answer.layer, deflected=True, age_s=answer.age_s)
-    flow.response = convert.make_response(answer.status, answer.body, answer.headers, told)
+    flow.response = convert.make_response(answer.status, answer.body, answer.headers, {**told, **answer.told})
     show(flow, exchange, "hit", f"{answer.layer} hit, {answer.age_s} s old")
 
 

@@ -55,7 +55,10 @@ def _parse(file: Path, data: bytes) -> dict[str, Entry]:
 
 
 def as_nobodys(entry: Entry) -> Entry:
-    """`entry` as it may be shown: filed under nobody, response headers that carry a credential left out."""
+    """
+    `entry` as it may be shown: filed under nobody, response headers that carry a credential and the prompt's own words
+    left out. So a cassette answers the very same request only.
+    """
     headers = tuple(
         (name, value)
         for name, value in entry.recording.headers
@@ -68,6 +71,8 @@ def as_nobodys(entry: Entry) -> Entry:
         recording=replace(entry.recording, headers=headers),
         expires=math.inf,
         pinned=True,
+        scope="",
+        words="",
     )
 
 

@@ -59,6 +59,7 @@ def dump(entry: Entry) -> bytes:
             "run_ids": dict(recording.run_ids),
             "chunks": [len(chunk) for chunk in recording.chunks],
             **({"offsets_ms": recording.offsets_ms} if recording.offsets_ms else {}),
+            **({"scope": entry.scope, "words": entry.words} if entry.scope else {}),
         }
     )
     rest = b"".join((_LENGTH.pack(len(header)), header, *recording.chunks))
@@ -125,4 +126,6 @@ def _entry(key: str, header: dict[str, Any], body: bytes, *, pinned: bool) -> En
         expires=float(header["expires"]),
         pinned=pinned,
         fingerprint=header["fingerprint"],
+        scope=header.get("scope", ""),
+        words=header.get("words", ""),
     )

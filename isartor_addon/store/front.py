@@ -12,6 +12,7 @@ LARGEST_PART = 4
 """An entry of more than this part of the bound (a quarter) is not kept: it would push out everything else."""
 
 _ENTRY_BYTES = 2048
+"""Among them what is short: scope and words."""
 _CHUNK_BYTES = 41
 _PRINT_BYTES = 180
 

@@ -42,7 +42,9 @@ class Ollama(base.Wire):
 
     name: ClassVar[str] = NAME
     # `keep_alive` says how long the model stays in memory after the answer; it does not change the answer.
-    shape: ClassVar[Shape] = Shape(turns="messages", system="system", mode=frozenset({"stream", "keep_alive"}))
+    shape: ClassVar[Shape] = Shape(
+        turns="messages", system="system", mode=frozenset({"stream", "keep_alive"}), alone="prompt"
+    )
     terminal: ClassVar[Mapping[str, tuple[bytes, ...]]] = {"ndjson": (b'"done":true', b'"done": true')}
 
     def route(self, method: str, host: str, path: str, query: Mapping[str, str]) -> base.Route | None:

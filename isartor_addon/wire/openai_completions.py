@@ -21,7 +21,7 @@ class OpenAICompletions(base.Wire):
     """`POST .../completions`, chat excepted."""
 
     name: ClassVar[str] = "openai_completions"
-    shape: ClassVar[Shape] = Shape(turns="prompt", mode=frozenset({"stream", "stream_options"}))
+    shape: ClassVar[Shape] = Shape(turns="prompt", mode=frozenset({"stream", "stream_options"}), goes_on=True)
     headers: ClassVar[tuple[str, ...]] = ("openai-organization", "openai-project")
     terminal: ClassVar[Mapping[str, tuple[bytes, ...]]] = {
         "sse": (openai_chat_stream.DONE,),

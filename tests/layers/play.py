@@ -10,6 +10,7 @@ from isartor_addon import clients
 from isartor_addon.core.exchange import CacheUse, Control, Exchange, Request
 from isartor_addon.core.identity import Identity, key_for
 from isartor_addon.core.recording import Entry, Recording
+from isartor_addon.layers.delivery import Delivery
 from isartor_addon.layers.exact.layer import ExactLayer, Lifetimes
 from isartor_addon.wire import WIRES
 from isartor_addon.wire.base import Route
@@ -130,5 +131,5 @@ def exact(
         again=again,
         single_flight=single_flight,
         replay_only=replay_only,
-        pace=pace,
+        delivery=Delivery(answers.clock, pace=pace),
     )

@@ -243,6 +243,30 @@ def test_followers_of_a_stream_read_along(answers: FakeAnswers) -> None:
     assert [b"one", b"two"] == asyncio.run(scene())
 
 
+def test_followers_go_where_their_leader_was_answered(answers: FakeAnswers) -> None:
+    """When a later layer answers the leader, all who wait go on to it at once, and nobody waits for anybody."""
+
+    async def scene() -> list[object]:
+        layer, leader = exact(answers), exchange()
+        assert await layer.ask(leader) is None
+        following = [asyncio.ensure_future(layer.ask(exchange())) for _ in range(9)]
+        await settle()
+        layer.outdone(leader)
+        outcomes = list(await asyncio.gather(*following))
+        assert await layer.ask(exchange()) is None
+        return outcomes
+
+    assert [None] * 9 == asyncio.run(scene())
+
+
+def test_what_is_to_be_fresh_is_so_for_every_layer(answers: FakeAnswers) -> None:
+    """Who asks a third time is given no older answer by a later layer either."""
+    layer, asked = taught(answers), [exchange(session="s") for _ in range(3)]
+    for each in asked:
+        asyncio.run(layer.ask(each))
+    assert ["use", "use", "refresh"] == [each.control.cache for each in asked]
+
+
 @pytest.mark.parametrize("mode", ["json", "sse"])
 def test_one_follower_takes_over(answers: FakeAnswers, mode: str) -> None:
     """When the leader fails, one of those who wait goes on to the provider and the others follow that one."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from isartor_addon.core.exchange import Exchange
 from isartor_addon.core.outcome import Answer
 from isartor_addon.core.recording import Entry
+from isartor_addon.layers.delivery import Delivery
 from isartor_addon.layers.exact.layer import GRACE_S, LONGEST_FLIGHT_S, ExactLayer, Lifetimes
 from tests.layers.play import FakeAnswers, FakeClock, exchange, recording
 
@@ -60,6 +61,7 @@ def stage(leases: OneLease) -> tuple[ExactLayer, SlowAnswers]:
         single_flight=True,
         replay_only=False,
         leases=leases,
+        delivery=Delivery(answers.clock),
     )
     return layer, answers
 

@@ -9,7 +9,7 @@ import pytest
 
 from isartor_addon.core.outcome import Answer, Stream
 from isartor_addon.core.recording import Recording
-from isartor_addon.layers.exact.pace import Pace, play, spread
+from isartor_addon.layers.pace import Pace, play, spread
 from tests.layers.play import FakeAnswers, FakeClock, exact, exchange, recording
 
 CHUNKS = (

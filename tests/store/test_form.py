@@ -26,7 +26,9 @@ recordings = st.builds(
 )
 times = st.floats(0, 1e10)
 entries = st.builds(
-    Entry,
+    lambda scope, words, **rest: Entry(**rest, scope=scope, words=words if scope else ""),
+    scope=texts,
+    words=texts,
     key=texts,
     content=texts,
     caller=texts,
@@ -96,3 +98,10 @@ def test_overhead():
     """What is written besides body and header texts stays under 600 bytes."""
     made = replace(entry(1, size=4096), expires=math.floor(entry(1).expires))
     assert len(form.dump(made)) - 4096 < 600 + len(made.key) + len(made.content)
+
+
+def test_an_entry_of_before_there_were_scopes_is_read():
+    """What was stored without scope and words is read, and is answered to its own words only."""
+    written = form.dump(entry(1))
+    assert b'"scope"' not in written
+    assert ("", "") == ((found := form.load(entry(1).key, written)).scope, found.words)

@@ -12,7 +12,9 @@ from typing import Literal
 
 from isartor_addon.core.errors import BadReply
 
-State = Literal["waiting", "streaming", "landed", "lost"]
+Ended = Literal["landed", "lost", "outdone"]
+"""How it ended: with an answer that is stored, without one, or with a later layer's answer to the leader."""
+State = Literal["waiting", "streaming"] | Ended
 
 
 class Flight:
@@ -45,7 +47,7 @@ class Flight:
         if self._changed is not None:
             self._turn("streaming")
 
-    def end(self, state: Literal["landed", "lost"]) -> None:
+    def end(self, state: Ended) -> None:
         """Nothing more will come."""
         self._turn(state)
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
-from typing import Literal
 
-from isartor_addon.core.errors import BadReply, NotRecorded, Untranslatable
+from isartor_addon.core.errors import NotRecorded
 from isartor_addon.core.exchange import Exchange
 from isartor_addon.core.identity import ANYONE, key_for
 from isartor_addon.core.outcome import Answer, Outcome, Refuse, Stream
 from isartor_addon.core.recording import Entry, Recording
 from isartor_addon.core.replay import changed_ids
+from isartor_addon.core.scope import Scope
 from isartor_addon.layers.base import Layer
+from isartor_addon.layers.delivery import Delivery
 from isartor_addon.layers.exact.again import Again
-from isartor_addon.layers.exact.deliver import deliver
-from isartor_addon.layers.exact.flight import Flight
-from isartor_addon.layers.exact.pace import AT_ONCE, Pace
+from isartor_addon.layers.exact.flight import Ended, Flight
 from isartor_addon.layers.ports import Answers, Clock, Leases
 
 LONGEST_FLIGHT_S = 1800.0
@@ -63,22 +62,22 @@ class ExactLayer(Layer):
         again: str,
         single_flight: bool,
         replay_only: bool,
+        delivery: Delivery,
         leases: Leases | None = None,
-        pace: str = AT_ONCE,
     ) -> None:
         self._leases = leases
         self._answers = answers
         self._clock = clock
         self._lifetimes = lifetimes
         self._again = Again(again)
-        self._pace = Pace(pace)
+        self._delivery = delivery
         self._single_flight = single_flight
         self._replay_only = replay_only
         self._flights: dict[str, Flight] = {}
 
     def peek(self, exchange: Exchange) -> Outcome | None:
         """Answer from memory."""
-        if not self._may_look(exchange) or self._pace.applies(exchange):
+        if not self._may_look(exchange) or self._delivery.takes_time(exchange):
             return None
         entry = self._answers.peek(exchange.identity.key)
         if entry is None or self._again.due(*self._asked(exchange)):
@@ -95,6 +94,7 @@ class ExactLayer(Layer):
             return self._missing(exchange, exchange.identity.uncacheable)
         if self._again.count(*self._asked(exchange)) and not self._only(exchange):
             exchange.note(self.tag, "skip", "asked again: a fresh answer")
+            exchange.control = replace(exchange.control, cache="refresh")  # no later layer is to have an old one
             return None
         while True:
             entry = await self._stored(exchange)
@@ -112,6 +112,9 @@ class ExactLayer(Layer):
             followed = await self._follow(flight, exchange)
             if followed is not None:
                 return followed
+            if flight.state == "outdone":  # all of the crowd at once, and not each as the next leader
+                exchange.note(self.tag, "miss")
+                return None
 
     def began(self, exchange: Exchange, headers: tuple[tuple[str, str], ...]) -> None:
         """The shared call is being answered."""
@@ -125,7 +128,7 @@ class ExactLayer(Layer):
 
     def learn(self, exchange: Exchange, recording: Recording) -> None:
         """Store the answer and let followers have it."""
-        state: Literal["landed", "lost"] = "lost"
+        state: Ended = "lost"
         try:
             if reason := self._not_storable(exchange):
                 exchange.note(self.tag, "not-stored", reason)
@@ -137,6 +140,7 @@ class ExactLayer(Layer):
 
     def _file(self, exchange: Exchange, recording: Recording) -> None:
         now, identity = self._clock.time(), exchange.identity
+        scope = exchange.scope or Scope()
         entry = Entry(
             key=identity.key,
             content=identity.content,
@@ -148,6 +152,8 @@ class ExactLayer(Layer):
             created=now,
             expires=now + self._lifetimes.of(exchange),
             fingerprint=exchange.fingerprint,
+            scope=scope.key,
+            words=scope.words,
         )
         flight = self._own_flight(exchange)
         if self._leases is not None and flight is not None and flight.leased:
@@ -162,8 +168,12 @@ class ExactLayer(Layer):
         exchange.note(self.tag, "not-stored", reason)
         self._land(exchange, "lost")
 
+    def outdone(self, exchange: Exchange) -> None:
+        """Let the followers go on to the layer that has answered their leader."""
+        self._land(exchange, "outdone")
+
     def _may_look(self, exchange: Exchange) -> bool:
-        wanted = self._replay_only or exchange.control.cache in ("use", "only")
+        wanted = self._replay_only or exchange.control.cache in ("use", "exact", "only")
         return wanted and not exchange.identity.uncacheable
 
     def _asked(self, exchange: Exchange) -> tuple[str, str, float]:
@@ -190,28 +200,7 @@ class ExactLayer(Layer):
         return entry or self._answers.peek(identity.key)
 
     def _answer(self, entry: Entry, exchange: Exchange) -> Answer | Stream | None:
-        age_s = max(0, int(self._clock.time() - entry.created))
-        ttl_s = exchange.control.ttl_s
-        if ttl_s is not None and age_s >= ttl_s and not entry.pinned:
-            exchange.note(self.tag, "miss", f"the stored answer is {age_s} s old")
-            return None
-        recording = entry.recording
-        try:
-            chunks = deliver(recording, exchange)
-        except (BadReply, Untranslatable) as error:
-            exchange.note(self.tag, "miss", f"the stored answer cannot be given as {exchange.mode}: {error}")
-            return None
-        exchange.note(self.tag, "hit")
-        headers = self._headers(recording.headers, recording.mode, exchange)
-        answer = Answer(self.tag, chunks, headers, recording.status, age_s)
-        return self._pace.slow(answer, recording, exchange)
-
-    @staticmethod
-    def _headers(recorded: tuple[tuple[str, str], ...], mode: str, exchange: Exchange) -> tuple[tuple[str, str], ...]:
-        if mode == exchange.mode:
-            return recorded
-        kept = tuple(header for header in recorded if header[0] != "content-type")
-        return (("content-type", exchange.route.wire.content_type(exchange.mode)), *kept)
+        return self._delivery.answer(entry, exchange, tag=self.tag)
 
     async def _lead(self, exchange: Exchange) -> Answer | Stream | None:
         """Go first; the answer, if another process that asked the same was quicker."""
@@ -253,7 +242,7 @@ class ExactLayer(Layer):
         flight = self._flights.get(exchange.identity.key)
         return flight if flight is not None and flight.leader == exchange.id else None
 
-    def _land(self, exchange: Exchange, state: Literal["landed", "lost"]) -> None:
+    def _land(self, exchange: Exchange, state: Ended) -> None:
         if flight := self._own_flight(exchange):
             del self._flights[exchange.identity.key]
             if flight.leased and self._leases is not None:

@@ -50,7 +50,7 @@ class Pace:
         def chunks() -> AsyncIterator[bytes]:
             return play(answer.chunks, times)
 
-        return Stream(answer.layer, chunks, answer.headers, answer.status, age_s=answer.age_s)
+        return Stream(answer.layer, chunks, answer.headers, answer.status, answer.age_s, answer.told)
 
 
 def spread(chunks: Sequence[bytes], seconds: float) -> list[float]:
