@@ -1,0 +1,1 @@
+"""Inference: texts to vectors, by a model that is shipped or by a server."""

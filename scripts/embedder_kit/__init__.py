@@ -1,0 +1,1 @@
+"""What makes the embedder that is shipped; `scripts/build_embedder` runs it."""
