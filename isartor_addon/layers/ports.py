@@ -99,8 +99,12 @@ class Embedder(Protocol):
         One vector of unit length a text.
 
         Raises:
-            EmbedderError: there are none to be had now, or a text is longer than the model can read.
+            EmbedderError: there are none to be had now, or the model cannot read all of a text: it is too long, or has
+                words that the model does not know.
         """
+
+    async def windows(self, text: str) -> int:
+        """In how many pieces the model reads `text`; 0 if it cannot be embedded. Never raises."""
 
     def close(self) -> None:
         """Let go of threads and connections."""

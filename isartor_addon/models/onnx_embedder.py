@@ -1,0 +1,123 @@
+"""The embedder that is shipped, in two threads of its own. Nothing is loaded before it is first asked."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from isartor_addon.core.errors import EmbedderError
+from isartor_addon.models import shipped
+from isartor_addon.models.reading import WINDOW
+
+if TYPE_CHECKING:
+    from isartor_addon.layers.ports import Vector
+    from isartor_addon.models.onnx_session import OnnxSession
+
+THREADS = 2
+MOST_WAITING = 32
+"""Calls that wait for a thread; more are turned away, since they would come too late."""
+
+log = logging.getLogger(__name__)
+
+
+class OnnxEmbedder:
+    """Embedder by the shipped model."""
+
+    def __init__(self, folder: Path = shipped.FOLDER) -> None:
+        """
+        Args:
+            folder: where the shipped files are.
+        """
+        self._folder = folder
+        self._pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="isartor-embed")
+        self._loading = threading.Lock()
+        self._session: OnnxSession | None = None
+        self._broken = ""
+        self._waiting = 0
+        self._closed = False
+
+    @property
+    def id(self) -> str:
+        """The files by their hashes, and how long texts are put together."""
+        files = f"{shipped.MODEL_SHA256[:16]}-{shipped.TOKENIZER_SHA256[:16]}"
+        return f"onnx {shipped.NAME} {files} windows of {WINDOW}"
+
+    async def load(self) -> None:
+        """
+        Read the model now rather than with the first text.
+
+        Raises:
+            EmbedderError: it cannot be read.
+        """
+        await self._run(self._loaded)
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
+        """
+        One vector of unit length [384] a text.
+
+        Raises:
+            EmbedderError: the model cannot be loaded, too many calls wait, or a text is too long or has words that the
+                model does not know; see `models/reading.py`.
+        """
+
+        def work() -> list[Vector]:
+            session = self._loaded()
+            return [session.embed(text) for text in texts]
+
+        return await self._run(work)
+
+    async def windows(self, text: str) -> int:
+        """In how many pieces `text` is read; 0 where it cannot be embedded."""
+        try:
+            return len(await self._run(lambda: self._loaded().reader.windows(text)))
+        except EmbedderError:
+            return 0
+
+    def close(self) -> None:
+        """Let go of the threads, when what they do is done."""
+        self._closed = True
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    async def _run[T](self, work: Callable[[], T]) -> T:
+        if self._closed:
+            raise EmbedderError("the embedder is closed")
+        if self._waiting >= THREADS + MOST_WAITING:
+            raise EmbedderError("too many texts wait to be embedded")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise EmbedderError("the embedder was closed") from None
+        except EmbedderError:
+            raise
+        except Exception as error:
+            raise EmbedderError(f"the embedder failed: {type(error).__name__}") from error
+        finally:
+            self._waiting -= 1
+
+    def _loaded(self) -> OnnxSession:
+        with self._loading:
+            if self._broken:
+                raise EmbedderError(self._broken)
+            if self._session is None:
+                self._session = self._load()
+            return self._session
+
+    def _load(self) -> OnnxSession:
+        try:
+            from isartor_addon.models.onnx_session import OnnxSession
+
+            return OnnxSession(self._folder)
+        except Exception as error:
+            known = isinstance(error, EmbedderError | ImportError)
+            self._broken = str(error) if known else f"the embedder cannot be loaded: {type(error).__name__}"
+            log.warning("no text is embedded from now on: %s", self._broken)
+            raise EmbedderError(self._broken) from error
