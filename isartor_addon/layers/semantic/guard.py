@@ -1,0 +1,274 @@
+"""The lexical guard: what keeps two near texts from being taken for the same question.
+
+Embeddings hardly see what matters most: "Python 3.8" and "Python 3.11", "JSON to YAML" and "YAML to JSON", "with" and
+"without" lie closer together than most paraphrases do. So nearness only proposes. The guard asks for a counterpart of
+every number, name, negation and word of one text in the other, in an order that says the same, and refuses when in
+doubt: a wrong answer costs more than a thousand right ones save.
+
+Each rule protects one thing and has a name, which the trail shows. `reading.py` says how a text is read, `lexicon.toml`
+holds the tables.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from isartor_addon.layers.semantic.forms import Kind
+from isartor_addon.layers.semantic.reading import Features, Part, features
+from isartor_addon.layers.semantic.words import OPPOSITES, QUANTIFIERS, SAME_IN_FAQ, TOPICS, stem
+
+__all__ = ["RULES", "Features", "Profile", "Refusal", "features", "refusal", "refusals"]
+
+type Profile = Literal["chat", "faq", "agent"]
+"""How strict: `agent` takes no synonyms, `chat` does, `faq` also what says the same about one service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why two texts are not the same question."""
+
+    rule: str
+    """Its short, stable name."""
+    detail: str
+    """What differs, and no more of the texts than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two texts side by side."""
+
+    one: Features
+    other: Features
+    profile: Profile
+    only_one: tuple[str, ...]
+    """Words of `one` that `other` has no counterpart for."""
+    only_other: tuple[str, ...]
+
+
+type Rule = Callable[[Pair], str]
+"""Gives what differs, or nothing."""
+
+
+def _differ(one: object, other: object) -> str:
+    return "" if one == other else f"{_shown(one)} / {_shown(other)}"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple | frozenset):
+        return ", ".join(sorted(map(str, value))) or "nothing"
+    return str(value)
+
+
+def language(pair: Pair) -> str:
+    """Texts in two languages get answers in two."""
+    return _differ(pair.one.tongue, pair.other.tongue)
+
+
+def _same_row(kind: Kind) -> Rule:
+    """The values of a kind must be the same, in the same order."""
+
+    def rule(pair: Pair) -> str:
+        one, other = pair.one.bags.get(kind, ()), pair.other.bags.get(kind, ())
+        if one == other:
+            return ""
+        extra = Counter(one) - Counter(other), Counter(other) - Counter(one)
+        return _differ(*(tuple(each) for each in extra)) or "order"
+
+    rule.__name__ = kind
+    return rule
+
+
+def negation(pair: Pair) -> str:
+    """Not, never, without: as many, of the same kind."""
+    one, other = (Counter(side.bags.get("negation", ())) for side in (pair.one, pair.other))
+    return _differ(tuple((one - other).elements()), tuple((other - one).elements())) if one != other else ""
+
+
+def question(pair: Pair) -> str:
+    """How, why, when, whether, or do it: what kind of answer is asked for."""
+    one, other = pair.one.asks, pair.other.asks
+    if one == other or (pair.profile != "agent" and _keywords(one, other)):
+        return ""
+    if pair.profile == "faq" and one | other <= FAQ_ASKS:
+        return ""
+    return _differ(one, other)
+
+
+FAQ_ASKS = frozenset({"how", "where", "topic", "can"})
+
+
+def _keywords(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether one side only names its subject, as one types into a search box."""
+    return "topic" in one | other and one ^ other <= {"topic", "how", "what"}
+
+
+def tense(pair: Pair) -> str:
+    """Who is, who was, who will be."""
+    return _differ(pair.one.tense, pair.other.tense)
+
+
+def person(pair: Pair) -> str:
+    """Mine is not yours, nor his."""
+    one, other = pair.one.person, pair.other.person
+    if one == other or not one ^ other - {"i"}:
+        return ""
+    return "" if pair.profile == "faq" and not (one and other) else _differ(one, other)
+
+
+def condition(pair: Pair) -> str:
+    """If, unless, until, before, after: the same ones."""
+    return _differ(tuple(sorted(pair.one.conditions)), tuple(sorted(pair.other.conditions)))
+
+
+def plural(pair: Pair) -> str:
+    """The file is not the files; a file may be files."""
+    one = {token.value: token for token in pair.one.tokens if token.kind == "word"}
+    for token in pair.other.tokens:
+        match = one.get(token.value)
+        if match and match.plural != token.plural and (match.definite or token.definite):
+            return f"{match.plain} / {token.plain}"
+    return ""
+
+
+def antonym(pair: Pair) -> str:
+    """One has a word, the other its opposite."""
+    for left in pair.only_one:
+        for right in pair.only_other:
+            if right in OPPOSITES.get(left, ()):
+                return f"{left} / {right}"
+    return ""
+
+
+def _unmatched(table: frozenset[str]) -> Rule:
+    def rule(pair: Pair) -> str:
+        one, other = (tuple(word for word in side if word in table) for side in (pair.only_one, pair.only_other))
+        return _differ(one, other)
+
+    return rule
+
+
+def substitution(pair: Pair) -> str:
+    """Each has a word that the other lacks."""
+    return _differ(pair.only_one, pair.only_other) if pair.only_one and pair.only_other else ""
+
+
+def addition(pair: Pair) -> str:
+    """One has a word more: it asks for more, or for something narrower."""
+    return _differ(pair.only_one, pair.only_other) if bool(pair.only_one) != bool(pair.only_other) else ""
+
+
+def order(pair: Pair) -> str:
+    """The same words, but who does what to whom, or what comes first, is another."""
+    if pair.only_one or pair.only_other:
+        return ""
+    return "" if _same_order(pair.one, pair.other, pair.profile) else "order"
+
+
+RULES: dict[str, Rule] = {
+    "language": language,
+    "code": _same_row("code"),
+    "quoted": _same_row("quoted"),
+    "url": _same_row("url"),
+    "path": _same_row("path"),
+    "filename": _same_row("filename"),
+    "identifier": _same_row("identifier"),
+    "number": _same_row("number"),
+    "unit": _same_row("unit"),
+    "sign": _same_row("sign"),
+    "negation": negation,
+    "antonym": antonym,
+    "quantifier": _unmatched(QUANTIFIERS),
+    "technology": _unmatched(TOPICS),
+    "question": question,
+    "tense": tense,
+    "person": person,
+    "condition": condition,
+    "plural": plural,
+    "substitution": substitution,
+    "addition": addition,
+    "order": order,
+}
+"""All rules by name, in the order in which they are asked."""
+
+
+def refusals(one: Features, other: Features, profile: Profile) -> Iterator[Refusal]:
+    """Every rule that refuses, in order."""
+    pair = Pair(one, other, profile, *_only(one, other, profile))
+    for name, rule in RULES.items():
+        detail = rule(pair)
+        if detail:
+            yield Refusal(name, detail)
+
+
+def refusal(one: Features, other: Features, profile: Profile) -> Refusal | None:
+    """The first rule that refuses to take `one` and `other` for the same question, if any does."""
+    return next(refusals(one, other, profile), None)
+
+
+def _only(one: Features, other: Features, profile: Profile) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The words of each without a counterpart in the other. Said twice is no more than said once."""
+    left, right = dict.fromkeys(_words(one, profile)), dict.fromkeys(_words(other, profile))
+    if one.symmetric and other.symmetric:
+        left, right = ({word: None for word in side if word not in JOINS} for side in (left, right))
+    return tuple(word for word in left if word not in right), tuple(word for word in right if word not in left)
+
+
+JOINS = frozenset({"and", "or", "vs", "than"})
+
+
+def _words(side: Features, profile: Profile) -> Iterator[str]:
+    table = SAME_IN_FAQ if profile == "faq" else {}
+    exact = profile == "agent" and side.tongue == "en"
+    for token in side.tokens:
+        if token.kind in ("word", "entity"):
+            yield stem(token.plain) if exact else table.get(token.value, token.value)
+
+
+MOVABLE = frozenset({"~", "to", "from", "during", "since", "until", "between", "if", "when", "before", "after"})
+"""Parts so tied may change places with others; parts without a tie stay in their order."""
+
+
+def _same_order(one: Features, other: Features, profile: Profile) -> bool:
+    if one.parts == other.parts:
+        return True
+    if one.symmetric and other.symmetric:
+        return _chunks(one) == _chunks(other)
+    left, right = _canonical(one, profile), _canonical(other, profile)
+    return left == right or (sorted(left) == sorted(right) and _fixed(left) == _fixed(right))
+
+
+def _fixed(parts: list[Part]) -> list[Part]:
+    return [part for part in parts if part[0] not in MOVABLE]
+
+
+def _canonical(side: Features, profile: Profile) -> list[Part]:
+    """The parts, with "the length of an array" as "array length", and without a topic that stands alone."""
+    table = SAME_IN_FAQ if profile == "faq" else {}
+    topics = {word for _, words in side.parts for word in words if word in TOPICS}
+    alone = topics if len(topics) == 1 else set[str]()
+    parts: list[Part] = []
+    for marker, words in side.parts:
+        floats = marker in ("", "~")
+        kept = tuple(table.get(word, word) for word in words if not floats or word not in alone)
+        if parts and (marker == "of" or (marker == "~" and words[0] in alone)):
+            tie, before = parts[-1]
+            parts[-1] = (tie, (*before[:-1], *kept, *before[-1:]) if marker == "of" else before + kept)
+        elif kept:
+            parts.append((marker, kept))
+    return parts
+
+
+def _chunks(side: Features) -> list[tuple[str, ...]]:
+    """The things asked about alike, in alphabetical order."""
+    chunks: list[list[str]] = []
+    for _, words in side.parts:
+        chunks.append([])
+        for word in words:
+            if word in JOINS:
+                chunks.append([])
+            else:
+                chunks[-1].append(word)
+    return sorted(tuple(chunk) for chunk in chunks if chunk)

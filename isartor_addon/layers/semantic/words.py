@@ -1,0 +1,96 @@
+"""English words without their endings, and the one word that stands for all that say the same."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from isartor_addon.layers.semantic import lexicon
+
+CACHED = 16384
+"""Words whose stem is remembered."""
+
+
+@lru_cache(CACHED)
+def stem(word: str) -> str:
+    """An English word without the endings of number and tense."""
+    if word in lexicon.IRREGULAR and lexicon.IRREGULAR[word] != word:
+        return stem(lexicon.IRREGULAR[word])
+    if len(word) < 4 or not word.isascii():
+        return word
+    word = _american(word)
+    for end in ("ing", "ed"):
+        base = word.removesuffix(end)
+        if base != word and len(base) > 2 and re.search("[aeiouy]", base):
+            return _undoubled(base).removesuffix("e")
+    return _singular(word).removesuffix("e")
+
+
+def _american(word: str) -> str:
+    if len(word) < 7:
+        return word
+    return re.sub("is(e|es|ed|ing|ation|ations)$", r"iz\1", word)
+
+
+def _undoubled(base: str) -> str:
+    return base[:-1] if base[-1] == base[-2] and base[-1] not in "lsz" else base
+
+
+def _singular(word: str) -> str:
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("sses", "shes", "ches", "xes", "zes")):
+        return word[:-2]
+    return word[:-1] if word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
+
+
+def _same() -> dict[str, str]:
+    return {stem(word): stem(line[0]) for line in lexicon.SYNONYMS for word in line}
+
+
+SAME = _same()
+"""Stem to the stem that stands for all that say the same."""
+
+
+def one_for_all(word: str) -> str:
+    """The stem that stands for `word` and all that say the same."""
+    return SAME.get(stem(word), stem(word))
+
+
+def _same_in_faq() -> dict[str, str]:
+    table = dict(SAME)
+    for line in lexicon.FAQ_SYNONYMS:
+        first, *others = map(one_for_all, line)
+        table = {word: first if stands in others else stands for word, stands in table.items()}
+        table |= dict.fromkeys(others, first)
+    return table
+
+
+SAME_IN_FAQ = _same_in_faq()
+"""The same where people ask one service about itself."""
+
+SPOKEN = {stem(word): line[0] for line in lexicon.SYNONYMS for word in line}
+"""Stem to the word that stands for all that say the same."""
+
+
+def stems(words: frozenset[str]) -> frozenset[str]:
+    """What stands for each of `words`."""
+    return frozenset(map(one_for_all, words))
+
+
+VERBS, ARTEFACTS, SYMMETRIC = stems(lexicon.VERBS), stems(lexicon.ARTEFACTS), stems(lexicon.SYMMETRIC)
+TOPICS, QUANTIFIERS, TAKING = stems(lexicon.TOPICS), stems(lexicon.QUANTIFIERS), stems(lexicon.TAKING)
+
+
+def _opposites() -> dict[str, frozenset[str]]:
+    table: dict[str, set[str]] = {}
+    for line in lexicon.OPPOSITES:
+        sides = [stems(frozenset(side)) for side in line]
+        for side in sides:
+            for word in side:
+                table.setdefault(word, set()).update(*(each for each in sides if each is not side))
+    return {word: frozenset(others - {word}) for word, others in table.items()}
+
+
+OPPOSITES = _opposites()
+"""A word to its opposites, all as `stems` has them."""
