@@ -28,7 +28,7 @@ MAY: dict[str, frozenset[str]] = {
     "wire": frozenset({"core", "wire"}),
     "clients": frozenset({"core", "clients"}),
     "config": frozenset({"core", "config"}),
-    "layers": frozenset({"core", "layers", "wire"}),
+    "layers": frozenset({"core", "layers", "wire", "config.schema"}),
     "models": frozenset({"core", "models", "layers.ports", "config.schema", "config.places"}),
     "store": frozenset({"core", "store", "layers.ports", "config.schema", "config.places"}),
     "observe": frozenset({"core", "observe", "layers.ports", "config.schema", "config.places"}),

@@ -125,10 +125,11 @@ class _Descent:
                 pause_s = self._until_a_key_is_ready(target, tried)
             else:
                 told = yield from self._attempt(target, key, until)
-                if isinstance(told, Begun) or (target.provider is None and told.clients_own_making):
+                clients = target.provider is None or (key is not None and key.is_clients)
+                if isinstance(told, Begun) or (clients and told.clients_own_making):
                     self._over = True
                     return
-                if key is not None and told.concerns_key:
+                if key is not None and not clients and told.concerns_key:
                     tried |= {key}
                     continue
                 pause_s = self._pause_after(told, retries)

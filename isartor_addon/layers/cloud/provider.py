@@ -44,9 +44,9 @@ class Provider:
     models: tuple[str, ...] = ()
     """Patterns of the models that it knows by the name clients give them."""
     takes: frozenset[Feature] = ALL
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Sent with every request, names in lower case. Never a credential."""
-    paths: Mapping[str, str] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Further wires it speaks, and where its paths are not those of `PATHS`."""
 
     @property
@@ -80,14 +80,14 @@ def request_target(provider: Provider, model: str, *, stream: bool, wire: str | 
         KeyError: it does not speak that wire.
     """
     wire = wire or provider.wire
-    path = provider.paths[wire] if wire in provider.paths else PATHS[wire]
-    if wire != provider.wire and wire not in provider.paths:
+    if not provider.speaks(wire):
         raise KeyError(wire)
+    path = provider.paths.get(wire, PATHS[wire])
     method = "streamGenerateContent" if stream else "generateContent"
     path = path.replace("{model}", quote(model, safe="")).replace("{method}", method)
     if wire == "gemini" and stream:
         path += "?alt=sse"
-    return provider.base_url + path
+    return provider.base_url.removesuffix(f"/{path.split('/')[1]}") + path
 
 
 def auth_headers(provider: Provider, secret: str, *, url: str) -> Mapping[str, str]:
@@ -125,5 +125,5 @@ def is_local(host: str) -> bool:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost" or "." not in host or host.endswith(_LOCAL_NAMES)
+        return bool(host) and ("." not in host or host.endswith(_LOCAL_NAMES))
     return address.is_loopback or address.is_private or address.is_link_local
