@@ -43,6 +43,7 @@ CHAT: Final = "openai_chat"
 RESPONSES: Final = "openai_responses"
 MESSAGES: Final = "anthropic_messages"
 GEMINI: Final = "gemini"
+INTERNAL: Final = "gemini_internal"
 
 LEFT_OUT: Final[tuple[Left, ...]] = (
     Left(CHAT, "body", ("metadata", "store", "user", "service_tier", "safety_identifier"), BOOKKEEPING),
@@ -104,9 +105,10 @@ LEFT_OUT: Final[tuple[Left, ...]] = (
     ),
     Left(RESPONSES, "part", ("detail", "prompt_cache_breakpoint"), WISH),
     Left(GEMINI, "body", ("labels", "session_id", "sessionId", "serviceTier"), BOOKKEEPING),
+    Left(GEMINI, "envelope", ("project", "user_prompt_id", "enabled_credit_types"), BOOKKEEPING),
     Left(GEMINI, "body", ("safetySettings", "safety_settings"), CHECKS),
-    Left(GEMINI, "body", ("tools", "systemInstruction", "system_instruction"), DEFAULT, only=([], {}, "")),
     Left(GEMINI, "part", ("thoughtSignature", "thought_signature"), REASONING),
+    Left(GEMINI, "thinkingConfig", ("includeThoughts", "include_thoughts"), WISH),
     Left(GEMINI, "generationConfig", ("candidateCount",), DEFAULT, only=(1,)),
     Left(GEMINI, "generationConfig", ("presencePenalty", "frequencyPenalty"), DEFAULT, only=(0,)),
     Left(GEMINI, "generationConfig", ("responseLogprobs", "enableEnhancedCivicAnswers"), DEFAULT, only=(False,)),

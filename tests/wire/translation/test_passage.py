@@ -17,7 +17,7 @@ from tests.wire.transcripts import Transcript, read, transcripts
 
 ONLY_THEIRS = (
     *("compaction_sse", "pause_json", "web_search_sse", "web_search_json", "custom_tool_sse"),
-    *("tool_chain_1_ws", "empty_output_in_terminal_sse"),
+    *("tool_chain_1_ws", "empty_output_in_terminal_sse", "malformed_call_json"),
 )
 """What no other wire can say."""
 RECORDED = [
