@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import time
 from collections.abc import Iterator
@@ -10,11 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, cast
 
+from isartor_addon.config.load import VAULT_VARIABLE
 from isartor_addon.config.places import absolute, places
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import StoreError
 from isartor_addon.intake import Intake
 from isartor_addon.layers.base import Layer
+from isartor_addon.layers.cloud.configured import Cloud, cloud_of
 from isartor_addon.layers.delivery import Delivery
 from isartor_addon.layers.exact.layer import ExactLayer, Lifetimes
 from isartor_addon.layers.ports import Clock
@@ -25,6 +28,7 @@ from isartor_addon.store.answers import AnswerStore
 from isartor_addon.store.cassette import Cassette
 from isartor_addon.store.leases import FileLeases
 from isartor_addon.store.secret import load_secret
+from isartor_addon.store.vault import Vault
 from isartor_addon.wire.hosts import HostTable
 
 logger = logging.getLogger(__name__)
@@ -53,6 +57,7 @@ class House:
     store: Store
     journal: Journal
     leases: FileLeases | None
+    cloud: Cloud
 
     @property
     def replaying(self) -> bool:
@@ -87,7 +92,35 @@ def build(config: Config) -> House:
         store=store,
         journal=open_journal(config),
         leases=leases,
+        cloud=open_cloud(config),
     )
+
+
+def open_cloud(config: Config) -> Cloud:
+    """
+    What `config` says of providers, with their keys. A key that is missing is left out, with a word in the log.
+
+    Raises:
+        ConfigError: a provider, a chain or an alias is wrong.
+    """
+    return cloud_of(config, lambda source: _secret_of(config, source))
+
+
+def open_vault(config: Config) -> Vault:
+    """The credentials of this home directory."""
+    return Vault(places(config).home, passphrase=os.environ.get(VAULT_VARIABLE, ""))
+
+
+def _secret_of(config: Config, source: str) -> str | None:
+    kind, _, name = source.partition(":")
+    try:
+        secret = os.environ.get(name) if kind == "env" else open_vault(config).get(name)
+    except StoreError as error:
+        logger.warning("%s; the key %s is left out", error, source)
+        return None
+    if not secret:
+        logger.warning("the key %s is not there, and is left out", source)
+    return secret
 
 
 def _secret(config: Config) -> bytes:

@@ -23,7 +23,7 @@ from isartor_addon.core.redact import redact
 if TYPE_CHECKING:
     from isartor_addon.layers.cloud.plan import Target
 
-Kind = Literal["connect", "timeout", "status", "garbled", "cut", "untranslatable", "quota", "no_key"]
+Kind = Literal["connect", "timeout", "status", "garbled", "cut", "untranslatable", "withheld", "quota", "no_key"]
 
 _RETRYABLE = frozenset({408, 425, 429})
 _NOT_THE_REQUESTS_FAULT = _RETRYABLE | {402}
