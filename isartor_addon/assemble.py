@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from isartor_addon.config.load import VAULT_VARIABLE
 from isartor_addon.config.places import absolute, places
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import StoreError
-from isartor_addon.intake import Intake
+from isartor_addon.core.reach import Reach
+from isartor_addon.intake import CONTROL_HEADERS, Intake
 from isartor_addon.layers.base import Layer
-from isartor_addon.layers.cloud.configured import Cloud, cloud_of
+from isartor_addon.layers.cloud.attempt import Asker
+from isartor_addon.layers.cloud.client import Address, Client, Terms
+from isartor_addon.layers.cloud.configured import chains_of, pools_of
+from isartor_addon.layers.cloud.health import State
+from isartor_addon.layers.cloud.layer import CloudLayer
 from isartor_addon.layers.delivery import Delivery
 from isartor_addon.layers.exact.layer import ExactLayer, Lifetimes
 from isartor_addon.layers.ports import Clock
@@ -28,7 +33,6 @@ from isartor_addon.store.answers import AnswerStore
 from isartor_addon.store.cassette import Cassette
 from isartor_addon.store.leases import FileLeases
 from isartor_addon.store.secret import load_secret
-from isartor_addon.store.vault import Vault
 from isartor_addon.wire.hosts import HostTable
 
 logger = logging.getLogger(__name__)
@@ -57,7 +61,14 @@ class House:
     store: Store
     journal: Journal
     leases: FileLeases | None
-    cloud: Cloud
+    reach: Reach
+    client: Client
+    """Asks the providers of chains."""
+
+    @property
+    def chained(self) -> bool:
+        """Whether some requests go to others than their own provider, or under another name."""
+        return bool(self.config.chain or self.config.model_aliases)
 
     @property
     def replaying(self) -> bool:
@@ -65,22 +76,34 @@ class House:
         return bool(self.config.cassette) and self.config.cassette_mode == "replay"
 
     def close(self) -> None:
-        """Finish what is being written."""
+        """Finish what is being written, and let what is being asked end."""
+        self.client.close()
         self.journal.close()
         self.store.close()
         if self.leases is not None:
             self.leases.close()
 
 
-def build(config: Config) -> House:
+def _nobody(_: Address) -> bool:
+    return False
+
+
+def build(config: Config, *, is_own: Callable[[Address], bool] = _nobody) -> House:
     """
     Put the parts together.
 
+    Args:
+        config: the settings.
+        is_own: whether an address of this machine is one at which this proxy listens.
+
     Raises:
-        ConfigError: the cassette cannot be used.
+        ConfigError: the cassette cannot be used, or a chain cannot be asked.
     """
     set_up(config.log_level)
     clock = SystemClock()
+    reach = Reach(offline=config.offline, hosts=config.offline_hosts)
+    client = Client(_terms(config), reach, is_own=is_own)
+    cloud = _cloud(config, clock, client, reach)
     store = open_store(config, clock)
     leases = None if isinstance(store, Cassette) else FileLeases(places(config).cache / "leases")
     return House(
@@ -88,39 +111,40 @@ def build(config: Config) -> House:
         clock=clock,
         hosts=HostTable(config.hosts),
         intake=Intake(config, _secret(config)),
-        pipeline=Pipeline(_layers(config, store, clock, leases), clock),
+        pipeline=Pipeline([*_layers(config, store, clock, leases), cloud], clock),
         store=store,
         journal=open_journal(config),
         leases=leases,
-        cloud=open_cloud(config),
+        reach=reach,
+        client=client,
     )
 
 
-def open_cloud(config: Config) -> Cloud:
-    """
-    What `config` says of providers, with their keys. A key that is missing is left out, with a word in the log.
-
-    Raises:
-        ConfigError: a provider, a chain or an alias is wrong.
-    """
-    return cloud_of(config, lambda source: _secret_of(config, source))
-
-
-def open_vault(config: Config) -> Vault:
-    """The credentials of this home directory."""
-    return Vault(places(config).home, passphrase=os.environ.get(VAULT_VARIABLE, ""))
+def _terms(config: Config) -> Terms:
+    egress = config.egress
+    return Terms(
+        connect_s=egress.connect_s,
+        silence_s=egress.silence_s,
+        connections=egress.connections,
+        http2=egress.http2,
+        proxy=egress.proxy,
+        proxy_login=egress.proxy_login,
+        ca_file=str(absolute(egress.ca_file)) if egress.ca_file else "",
+    )
 
 
-def _secret_of(config: Config, source: str) -> str | None:
+def _cloud(config: Config, clock: Clock, client: Client, reach: Reach) -> CloudLayer:
+    chains = chains_of(config)
+    state = State(pools_of(config.providers, _key_of))
+    private = frozenset(name.lower() for name in (*CONTROL_HEADERS, config.tenant_header) if name)
+    asker = Asker(client, private=private, unix_time=clock.time)
+    return CloudLayer(chains, state, asker, reach=reach, clock=clock, random=random.random)
+
+
+def _key_of(source: str) -> str | None:
+    """A provider's key, from where the settings say that it is; None where there is none."""
     kind, _, name = source.partition(":")
-    try:
-        secret = os.environ.get(name) if kind == "env" else open_vault(config).get(name)
-    except StoreError as error:
-        logger.warning("%s; the key %s is left out", error, source)
-        return None
-    if not secret:
-        logger.warning("the key %s is not there, and is left out", source)
-    return secret
+    return os.environ.get(name) if kind == "env" else None
 
 
 def _secret(config: Config) -> bytes:

@@ -57,7 +57,7 @@ OUTSIDE: dict[str, frozenset[str]] = {
     "core": frozenset({"orjson"}),
     "wire": frozenset({"orjson"}),
     "clients": frozenset({"orjson"}),
-    "layers": frozenset({"numpy", "httpx2", "httpcore2", "h2"}),
+    "layers": frozenset({"orjson", "numpy", "httpx2", "httpcore2", "h2"}),
 }
 """Rooms that may use no other distribution than these."""
 

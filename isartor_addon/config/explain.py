@@ -10,7 +10,7 @@ from isartor_addon.config.keys import Key, keys, keys_of
 from isartor_addon.config.load import Source
 from isartor_addon.config.values import as_text
 
-_SECRET: Mapping[str, str] = {"token": "(set)"}
+_SECRET: Mapping[str, str] = {"token": "(set)", "egress.proxy_login": "(set)"}
 
 
 @dataclass(frozen=True, slots=True)

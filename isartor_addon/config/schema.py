@@ -50,6 +50,9 @@ class Cache:
         "number).",
     )
     shared: bool = setting(False, "All callers share answers. Only where everybody may see everybody's answers.")
+    stale_if_error_s: int = setting(
+        0, "How long an answer that is too old is kept, and served where all providers fail; 0: not at all.", unit="s"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,19 @@ class Streams:
         True,
         "Give the bytes of streams over HTTP/1.1 a short way through mitmproxy, for a fraction of the CPU time.",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Egress:
+    """How providers of a chain are reached. What passes to the client's own provider is mitmproxy's."""
+
+    proxy: str = setting("", "A proxy by which they are asked; mitmproxy's is `--mode upstream:...`.")
+    proxy_login: str = setting("", "What to show that proxy, `user:password`.")
+    ca_file: str = setting("", "Certificates to trust besides those of public authorities, a PEM file.")
+    connect_s: int = setting(10, "How long connecting may take.", unit="s")
+    silence_s: int = setting(300, "How long a provider may say nothing.", unit="s")
+    connections: int = setting(200, "The most connections at a time.")
+    http2: bool = setting(False, "Speak HTTP/2 where a provider can: many requests share one connection, and its loss.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +204,10 @@ class Config:
     workers: int = setting(0, "Processes of `isartor up` that share its port; 0: as many as there are cores.")
     drain_s: int = setting(10, "How long `isartor stop` lets requests in flight finish.", unit="s")
     log_level: str = setting("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
+    offline: bool = setting(False, "Let nothing leave this machine, but to `offline_hosts`.")
+    offline_hosts: tuple[str, ...] = setting(
+        (), "Private hosts that are reached offline too: `llm.lan`, `.lan`, `10.0.0.7`, each with `:port` or without."
+    )
     model_aliases: Mapping[str, str] = setting({}, 'Other names for models: `{ fast = "gpt-4o-mini" }`.')
     providers: tuple[ProviderTable, ...] = setting((), "Providers that may be asked besides the client's own.")
     chain: tuple[ChainTable, ...] = setting((), "Who is asked when, in order; the first that fits a request counts.")
@@ -196,3 +216,4 @@ class Config:
     door: Door = field(default_factory=Door)
     lane: Lane = field(default_factory=Lane)
     streams: Streams = field(default_factory=Streams)
+    egress: Egress = field(default_factory=Egress)

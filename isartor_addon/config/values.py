@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from collections.abc import Mapping
@@ -32,7 +33,7 @@ _NEEDS: Mapping[str, str] = {
 _SHARES = ("semantic.threshold", "semantic.max_error_rate", "semantic.shadow_share")
 """Numbers between 0 and 1."""
 _PROFILES = ("chat", "faq", "agent", "off")
-_AT_LEAST_ONE = ("body_limit_mb", "cache.size_mb")
+_AT_LEAST_ONE = ("body_limit_mb", "cache.size_mb", "egress.connect_s", "egress.silence_s", "egress.connections")
 _RESERVED = frozenset({"v1", "v1beta", "v1alpha", "v1internal", "api", "healthz"})
 """First segments of the door's own paths."""
 
@@ -153,6 +154,8 @@ def _meaning(key: Key, value: Any) -> None:
         case "hosts":
             for pattern in value:
                 _check_host(pattern)
+        case "offline_hosts" | "egress.proxy" | "egress.proxy_login":
+            _check_way_out(key, value)
         case "tenant_header" if value and not _TOKEN.fullmatch(value):
             raise BadValue("must be the name of a header")
         case "token" if re.search(r"[^\x21-\x39\x3b-\x7e]", value):
@@ -163,6 +166,17 @@ def _meaning(key: Key, value: Any) -> None:
                 check_base_url(url)
         case "door.openai" | "door.anthropic" | "door.gemini" | "door.ollama":
             check_base_url(value)
+
+
+def _check_way_out(key: Key, value: Any) -> None:
+    match key.name:
+        case "offline_hosts":
+            for pattern in value:
+                _check_private(pattern)
+        case "egress.proxy" if value:
+            check_base_url(value)
+        case "egress.proxy_login" if value and not value.partition(":")[2]:
+            raise BadValue("must be `user:password`")
 
 
 def _check_bounds(key: Key, value: Any) -> None:
@@ -193,6 +207,21 @@ def _check_host(pattern: str) -> None:
         raise BadValue(f"`{pattern}` is no host pattern: write `llm.example.com`, `.example.com` or `host:port`")
     if found["port"] and not 0 < int(found["port"]) < 65536:
         raise BadValue(f"`{pattern}` names no possible port")
+
+
+def _check_private(pattern: str) -> None:
+    """A host that may be reached offline. Names are taken at their word; addresses can be looked at."""
+    _check_host(pattern)
+    host = pattern.strip().lstrip(".").rpartition(":")[0] or pattern.strip().lstrip(".")
+    if "*" in pattern or _is_public(host):
+        raise BadValue(f"`{pattern}` is no private host")
+
+
+def _is_public(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return False
 
 
 def _check_prefix(prefix: str) -> None:

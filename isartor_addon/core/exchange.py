@@ -12,6 +12,7 @@ from isartor_addon.core.prompt import Json
 from isartor_addon.core.scope import Scope, find_scope
 
 if TYPE_CHECKING:
+    from isartor_addon.core.outcome import Answer
     from isartor_addon.wire.base import Route
 
 CacheUse = Literal["use", "exact", "bypass", "refresh", "only"]
@@ -76,6 +77,8 @@ class Exchange:
     """The body's bytes as received, content encoding removed."""
     fingerprint: Mapping[str, str] = field(default_factory=dict)
     """Digests of the canonical request by path; filled in when its reply is learned."""
+    spare: Answer | None = None
+    """An answer of the past, to be given where everything else fails."""
     answered_by: str = ""
     """The name of the provider that answered, where a chain asked one; empty: the client's own."""
     answered_model: str = ""

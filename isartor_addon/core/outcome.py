@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
@@ -34,7 +34,7 @@ class Stream:
     """The answer takes its time: somebody else's identical request is being answered, or a stored stream replayed."""
 
     layer: str
-    chunks: Callable[[], AsyncIterator[bytes]]
+    chunks: Callable[[], AsyncGenerator[bytes]]
     """From the first byte, then live. Raises `BadReply` when the stream is cut."""
     headers: tuple[tuple[str, str], ...]
     status: int = 200
@@ -52,7 +52,7 @@ class Opened:
     """Who answers."""
     status: int
     headers: tuple[tuple[str, str], ...]
-    chunks: AsyncIterator[bytes]
+    chunks: AsyncGenerator[bytes]
     """The body. Raises `BadReply` when it is cut: then nothing else is tried, since some of it has been given."""
     told: Mapping[str, str] = field(default_factory=dict)
     """Response headers that say more of it: who answered, after which attempts."""

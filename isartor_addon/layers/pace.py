@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, cast
 
@@ -47,7 +47,7 @@ class Pace:
         else:  # recorded whole, or by a version that did not note the times
             return answer
 
-        def chunks() -> AsyncIterator[bytes]:
+        def chunks() -> AsyncGenerator[bytes]:
             return play(answer.chunks, times)
 
         return Stream(answer.layer, chunks, answer.headers, answer.status, answer.age_s, answer.told)
@@ -59,7 +59,7 @@ def spread(chunks: Sequence[bytes], seconds: float) -> list[float]:
     return [seconds * each / before[-1] for each in before[:-1]]
 
 
-async def play(chunks: Sequence[bytes], times: Sequence[float]) -> AsyncIterator[bytes]:
+async def play(chunks: Sequence[bytes], times: Sequence[float]) -> AsyncGenerator[bytes]:
     """Give each chunk when it is due; `times` in seconds from the first."""
     loop = asyncio.get_running_loop()
     began = loop.time()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from mitmproxy import connection, ctx, exceptions, http, tls
+from mitmproxy import connection, ctx, dns, exceptions, http, tls
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy import mode_specs, server_hooks
 
@@ -17,7 +17,7 @@ from isartor_addon import assemble
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import IsartorError
 from isartor_addon.pipeline import describe_fault
-from isartor_addon.proxy import convert, loops, models, options, views
+from isartor_addon.proxy import convert, loops, models, offline, options, views
 from isartor_addon.proxy.commands import Commands
 from isartor_addon.proxy.door import Door
 from isartor_addon.proxy.lay import Table, ask_fewer, lay
@@ -81,7 +81,7 @@ class Isartor:
         if self._open and not any(name.startswith("isartor_") for name in updated):
             return
         try:
-            house = assemble.build(options.read(self._given))
+            house = assemble.build(options.read(self._given), is_own=loops.is_own)
         except IsartorError as error:  # such as a cassette that cannot be read
             raise exceptions.OptionsError(str(error)) from error
         if self._open:
@@ -139,9 +139,18 @@ class Isartor:
             data.context.server.address = (data.client_hello.sni, address[1])
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
-        """While a cassette is replayed nothing leaves this machine."""
-        if self.house.replaying and not self._relay.is_own(data.server.address):
+        """While a cassette is replayed nothing leaves this machine, and offline nothing but what may."""
+        if self._relay.is_own(data.server.address):
+            return
+        if self.house.replaying:
             data.server.error = "isartor replays a cassette: no connection leaves this machine"
+        elif reason := offline.held_back(data.server, self.house.reach):
+            data.server.error = reason
+
+    def dns_request(self, flow: dns.DNSFlow) -> None:
+        """Offline nobody is asked for a name either."""
+        if self.house.reach.offline or self.house.replaying:
+            flow.response = offline.no_name(flow.request)
 
     def server_connected(self, data: server_hooks.ServerConnectionHookData) -> None:
         """Remember connections that may lead back here."""
@@ -205,6 +214,8 @@ class Isartor:
                     await self._requests.serve(flow, request, routes)
                 elif Sockets.is_upgrade(request):
                     self._sockets.upgrade(flow, request, sender_of(flow))
+                elif not self.house.reach.allows(request.host, request.port):
+                    offline.refuse(flow)
         except Exception as error:
             self._fault(flow, error)
 

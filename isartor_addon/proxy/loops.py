@@ -8,9 +8,18 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from mitmproxy import connection, http
+from mitmproxy import connection, ctx, http
 
 from isartor_addon.proxy import convert
+
+_EVERY = ("0.0.0.0", "::")  # noqa: S104 - compared with, nothing is bound here
+
+
+def is_own(address: tuple[str, int]) -> bool:
+    """Whether this proxy listens at `address`, which is one of this machine."""
+    servers = ctx.master.addons.get("proxyserver")
+    listening = [each for server in getattr(servers, "servers", ()) for each in server.listen_addrs]
+    return any(each[1] == address[1] and each[0] in (address[0], *_EVERY) for each in listening)
 
 
 class Ends(Protocol):

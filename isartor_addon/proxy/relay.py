@@ -143,8 +143,9 @@ async def _give(ticket: Ticket, send: Any) -> None:
             ticket.opened = opened
             await _say(send, opened.status, opened.headers, more=True)
             try:
-                async for chunk in opened.chunks:
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                async with contextlib.aclosing(opened.chunks) as chunks:
+                    async for chunk in chunks:
+                        await send({"type": "http.response.body", "body": chunk, "more_body": True})
             except BadReply as error:
                 cut = _cut(ticket.exchange, str(error))
                 await send({"type": "http.response.body", "body": cut, "more_body": True})
@@ -164,7 +165,7 @@ def _open(outcome: Stream | Relayed) -> contextlib.AbstractAsyncContextManager[O
 @contextlib.asynccontextmanager
 async def _begun(stream: Stream) -> AsyncGenerator[Opened]:
     """A stream whose beginning is known."""
-    async with contextlib.aclosing(stream.chunks()) as chunks:  # type: ignore[type-var]
+    async with contextlib.aclosing(stream.chunks()) as chunks:
         yield Opened(stream.layer, stream.status, stream.headers, chunks, stream.told, stream.age_s)
 
 

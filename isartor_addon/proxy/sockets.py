@@ -56,9 +56,15 @@ class Sockets:
         self._open: dict[str, _Socket] = {}
 
     def upgrade(self, flow: http.HTTPFlow, request: Request, sender: Sender) -> None:
-        """A client asks for a socket: let it open, or send the client to HTTP with a 426 (RFC 9110, 15.5.22)."""
+        """
+        A client asks for a socket: let it open, or send the client to HTTP with a 426 (RFC 9110, 15.5.22).
+
+        A socket leads to one provider. With chains, where each request may go to another, it is HTTP; offline also, as
+        there is no provider to keep a socket with.
+        """
         house = self._house()
-        if house.config.websocket == "native" and not house.config.cassette:
+        passes = house.reach.allows(request.host, request.port) and not house.chained
+        if passes and house.config.websocket == "native" and not house.config.cassette:
             self._open[flow.id] = _Socket(_as_over_http(request), sender)
             convert.strip_control(flow.request, tenant_header=house.config.tenant_header)
             return

@@ -273,6 +273,10 @@ def value_of(key: Key) -> st.SearchStrategy[object]:
         return st.sampled_from(["at_once", "recorded", "1", "80"])
     if key.name in ("door.openai", "door.anthropic", "door.gemini", "door.ollama"):
         return st.sampled_from(["http://a.example", "https://b.example:8443/x"])
+    if key.name == "egress.proxy":
+        return st.sampled_from(["", "http://proxy.example:3128"])
+    if key.name == "egress.proxy_login":
+        return st.sampled_from(["", "user:pass:word"])
     if key.name in TABLES:
         return st.lists(TABLES[key.name], max_size=3).map(tuple)
     return VALUES.get(key.type, st.from_regex(r"[A-Za-z0-9-]{0,12}", fullmatch=True))
@@ -333,3 +337,19 @@ def test_what_is_said_later_leaves_the_rest() -> None:
     given = Config(home="/a", cassette="b", cache=Cache(ttl_s=1, again="serve"))
     said = override(given, from_options({"isartor_cache_ttl_s": 5, "isartor_hosts": ["c.test"]}))
     assert replace(given, hosts=("c.test",), cache=Cache(ttl_s=5, again="serve")) == said
+
+
+@pytest.mark.parametrize("host", ["*", "8.8.8.8", "1.1.1.1:443"])
+def test_offline_hosts_are_private(host: str) -> None:
+    """An address that anybody can reach is none that may be reached offline."""
+    with pytest.raises(ConfigError, match="no private host"):
+        from_environ({"ISARTOR_OFFLINE_HOSTS": host})
+
+
+def test_a_proxys_login_is_never_shown() -> None:
+    """Neither where it is wrong, nor by `isartor config`."""
+    with pytest.raises(ConfigError) as wrong:
+        from_environ({"ISARTOR_EGRESS_PROXY_LOGIN": "hunter2"})
+    assert "hunter2" not in str(wrong.value)
+    shown = explain(from_environ({"ISARTOR_EGRESS_PROXY_LOGIN": "me:hunter2"}))
+    assert "(set)" in {each.shown for each in shown if each.key.name == "egress.proxy_login"}

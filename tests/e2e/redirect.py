@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import anyio
 from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 from mitmproxy.addons.proxyserver import Proxyserver
@@ -28,6 +29,8 @@ class Redirect:
         # mitmproxy finds its way by this function only. A hook could change the address too, but then mitmproxy would
         # not know the connection again for the next request, and it opens no more than five.
         asyncio.open_connection = functools.partial(_open, asyncio.open_connection)
+        # And the client of the chain by this.
+        anyio.connect_tcp = functools.partial(_connect, anyio.connect_tcp)
 
     def running(self) -> None:
         logging.getLogger("asyncio").setLevel(logging.WARNING)
@@ -46,6 +49,14 @@ async def _open(really: Any, host: str, port: int, **how: Any) -> Any:
     if ctx.options.fake_refused and re.fullmatch(ctx.options.fake_refused, host):
         raise ConnectionRefusedError(f"the test refuses connections to {host}")
     return await really("127.0.0.1", ctx.options.fake_tls if port == 443 else ctx.options.fake_plain, **how)
+
+
+async def _connect(really: Any, *, remote_host: str, remote_port: int, **how: Any) -> Any:
+    if remote_host not in LOOPBACK:
+        if ctx.options.fake_refused and re.fullmatch(ctx.options.fake_refused, remote_host):
+            raise ConnectionRefusedError(f"the test refuses connections to {remote_host}")
+        remote_host, remote_port = "127.0.0.1", ctx.options.fake_tls if remote_port == 443 else ctx.options.fake_plain
+    return await really(remote_host=remote_host, remote_port=remote_port, **how)
 
 
 addons = [Redirect()]

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from isartor_addon.core.errors import Lost
@@ -36,9 +36,11 @@ class Terms:
     silence_s: float = 300.0
     """The longest silence, before the first byte or between two."""
     connections: int = 200
-    http2: bool = True
+    http2: bool = False
     proxy: str = ""
     """A proxy for everything that goes out; empty: none."""
+    proxy_login: str = field(default="", repr=False)
+    """What to show it, `user:password`."""
     ca_file: str = ""
     """Certificates to trust besides those of public authorities, PEM; empty: none."""
 
@@ -52,7 +54,7 @@ class Received:
         self.headers: Mapping[str, str] = dict(response.headers)
         """Names in lower case."""
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes]:
         """
         The body as it comes, content encoding removed.
 
@@ -82,7 +84,7 @@ class Client:
         Args:
             terms: how providers are reached.
             reach: where a connection may lead at all.
-            is_own: whether an address is one at which this proxy listens, so that a request would come round.
+            is_own: whether an address of this machine is one at which this proxy listens: a request would come round.
         """
         self._terms = terms
         self._reach = reach
@@ -171,7 +173,7 @@ class Client:
             trust_env=False,
             http2=terms.http2 and teach(),
             limits=limits,
-            proxy=httpx2.Proxy(terms.proxy, ssl_context=_proxy_context(context, terms.proxy)) if terms.proxy else None,
+            proxy=_proxy(terms, context) if terms.proxy else None,
         )
 
     async def _look(self, event: str, info: Mapping[str, Any]) -> None:
@@ -179,8 +181,8 @@ class Client:
         if event != "connection.connect_tcp.complete":
             return
         stream = info["return_value"]
-        address = stream.get_extra_info("server_addr")
-        if address is not None and self._is_own((address[0], address[1])):
+        own, other = stream.get_extra_info("client_addr"), stream.get_extra_info("server_addr")
+        if own and other and own[0] == other[0] and self._is_own((other[0], other[1])):
             await stream.aclose()
             raise Lost("loop", "the address of this provider is this proxy itself")
 
@@ -190,8 +192,15 @@ class Client:
             self.closing = asyncio.get_running_loop().create_task(transport.aclose())
 
 
-def _proxy_context(context: ssl.SSLContext, proxy: str) -> ssl.SSLContext | None:
-    return context if proxy.startswith("https:") else None
+def _proxy(terms: Terms, context: ssl.SSLContext) -> httpx2.Proxy:
+    import httpx2
+
+    user, _, password = terms.proxy_login.partition(":")
+    return httpx2.Proxy(
+        terms.proxy,
+        ssl_context=context if terms.proxy.startswith("https:") else None,
+        auth=(user, password) if user else None,
+    )
 
 
 def _lost(error: httpx2.HTTPError) -> Lost:

@@ -5,6 +5,7 @@
 | no connection, 408, 429, 5xx, 529, overloaded, cut before the first delta | yes, after a pause | the next target |
 | no answer in time, or garbage | no: it may have been worked on, and billed | the next target |
 | our key is refused (401, 403) or has no credit (402) | with the pool's next key | the next target |
+| it may not be sent there: our key is not for that host, we are offline, it is this proxy | no | the next target |
 | 400, 404 and other 4xx from a provider that we chose | no | the next target: it may be the translation's fault |
 | 4xx from the client's own provider, except 402, 408, 429 | no | nobody: the client hears its own error at once |
 """

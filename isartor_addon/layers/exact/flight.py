@@ -7,7 +7,7 @@ way the leader gets it may read along; any other waits for the end. When the lea
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Literal
 
 from isartor_addon.core.errors import BadReply
@@ -67,7 +67,7 @@ class Flight:
             await self._change()
         return self.state
 
-    async def read(self) -> AsyncIterator[bytes]:
+    async def read(self) -> AsyncGenerator[bytes]:
         """
         Give the reply from its first byte, then live.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
@@ -233,7 +233,7 @@ class ExactLayer(Layer):
             return None
         exchange.note(self.tag, "stream", f"shares the call of {flight.leader}")
 
-        def chunks() -> AsyncIterator[bytes]:
+        def chunks() -> AsyncGenerator[bytes]:
             return flight.read()
 
         return Stream(self.tag, chunks, flight.headers)

@@ -108,7 +108,7 @@ def test_whoever_leaves_ends_the_call(tmp_path: Path, *, http2: bool, begun: boo
                 async for _ in received.chunks():
                     seen.set()
 
-        terms = Terms(ca_file=str(authority.path))
+        terms = Terms(ca_file=str(authority.path), http2=http2)
         async with serve(say, authority=authority, http2=http2) as peer, closing(Client(terms, ANYWHERE)) as client:
             asking = asyncio.ensure_future(ask(client, peer.url))
             await (seen if begun else peer.arrived).wait()
@@ -141,7 +141,7 @@ def test_of_two_on_one_http2_connection_one_leaves_and_the_other_hears_all(tmp_p
             async with client.ask(url, {}, body) as received:
                 return b"".join([piece async for piece in received.chunks()])
 
-        terms = Terms(ca_file=str(authority.path))
+        terms = Terms(ca_file=str(authority.path), http2=True)
         async with serve(say, authority=authority, http2=True) as peer, closing(Client(terms, ANYWHERE)) as client:
             assert await ask(client, peer.url, b"opens the connection") == b"onetwo"
             peer.arrived.clear()
@@ -259,12 +259,15 @@ def test_everything_goes_out_by_the_proxy_that_is_set(tmp_path: Path) -> None:
         async with serve(plain(reply), authority=authority) as peer:
             proxy = await asyncio.start_server(tunnel, "127.0.0.1", 0)
             terms = Terms(
-                proxy=f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}", ca_file=str(authority.path), http2=False
+                proxy=f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}",
+                proxy_login="u:p",
+                ca_file=str(authority.path),
             )
             async with closing(Client(terms, ANYWHERE)) as client:
                 assert await whole(client, peer.url) == (200, b"ok")
             proxy.close()
             assert asked[0].startswith(f"CONNECT localhost:{peer.port} ".encode())
+            assert b"proxy-authorization: basic dtpw" in asked[0].lower()
 
     run(story())
 

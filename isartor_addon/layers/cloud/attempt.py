@@ -1,0 +1,232 @@
+"""One attempt: ask one target, and hold back what it says until its answer has really begun.
+
+Until the first content delta, or a whole and valid JSON reply, an attempt can fail and somebody else be asked: nothing
+of it has been shown. Afterwards a fault is an error in the middle of the client's answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, cast
+
+import orjson
+
+from isartor_addon.core.errors import BadReply, ClientMistake, KeyWithheld, Lost, Untranslatable
+from isartor_addon.core.exchange import Exchange
+from isartor_addon.layers.cloud.chain import Attempt
+from isartor_addon.layers.cloud.client import Client, Received
+from isartor_addon.layers.cloud.failures import Failure, failure_of
+from isartor_addon.layers.cloud.outgoing import Outgoing, outgoing
+from isartor_addon.wire.translate import Passage, translate_error
+
+if TYPE_CHECKING:
+    from isartor_addon.wire.base import Mode
+
+LONGEST_ERROR: Final = 1024 * 1024
+"""Bytes of an error body that are read."""
+_TOLD: Final = ("retry-after", "retry-after-ms")
+_NOT_TOLD: Final = frozenset(
+    "connection keep-alive proxy-connection te trailer transfer-encoding upgrade content-length content-encoding "
+    "alt-svc".split()
+)
+"""Response headers of the connection to the provider, not of its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A target's last word, where it is an error: what the client hears when nobody does better."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    """In the client's wire."""
+
+
+@dataclass(slots=True, eq=False)
+class Answering:
+    """An answer that has begun."""
+
+    headers: tuple[tuple[str, str], ...]
+    chunks: AsyncGenerator[bytes]
+    """In the client's wire; raises `BadReply` when it is cut."""
+    stack: AsyncExitStack
+    """Closes the connection to the provider."""
+
+
+class Asker:
+    """Makes attempts."""
+
+    def __init__(self, client: Client, *, private: frozenset[str], unix_time: Callable[[], float]) -> None:
+        """
+        Args:
+            client: asks providers.
+            private: request headers that are said to us alone, lower case.
+            unix_time: now, in seconds.
+        """
+        self._client = client
+        self._private = private
+        self._unix_time = unix_time
+
+    async def ask(self, exchange: Exchange, attempt: Attempt) -> tuple[Answering | Failure, Said | None]:
+        """Ask; what came of it, and what the target said where that was an error."""
+        try:
+            sent = outgoing(exchange, attempt.target, attempt.key, private=self._private)
+        except (Untranslatable, ClientMistake) as error:
+            return Failure(0, "untranslatable", detail=str(error)), None
+        except KeyWithheld as error:
+            return Failure(0, "withheld", detail=str(error)), None
+        own = attempt.target.provider is None
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(attempt.timeout_s):
+                    received = await stack.enter_async_context(self._client.ask(sent.url, sent.headers, sent.body))
+                    if received.status != 200:
+                        return await self._refused(exchange, sent, received, own=own)
+                    reading = _Reading(exchange, sent, received, own=own)
+                    stack.push_async_callback(reading.chunks.aclose)
+                    held = await reading.begin()
+            except TimeoutError:
+                return Failure(0, "timeout", detail=f"nothing within {attempt.timeout_s:.0f} s"), None
+            except Lost as error:
+                kind = error.kind if error.kind in ("connect", "timeout", "cut", "garbled") else "withheld"
+                return Failure(0, kind, detail=str(error)), None
+            except Untranslatable as error:
+                return Failure(0, "untranslatable", detail=str(error)), None
+            except BadReply as error:
+                return self._broken(exchange, sent, reading.seen, str(error))
+            return Answering(reading.headers(), reading.rest(held), stack.pop_all()), None
+
+    async def _refused(
+        self, exchange: Exchange, sent: Outgoing, received: Received, *, own: bool
+    ) -> tuple[Failure, Said]:
+        body = await _read(received)
+        failure = failure_of(received.status, received.headers, body, unix_time=self._unix_time())
+        status = received.status if received.status >= 400 else 502  # a redirect leads nowhere that we would go
+        kept = _own_headers(received.headers) if own else _picked(received.headers, _TOLD)
+        if not own or "content-type" not in received.headers:
+            kept = (*kept, ("content-type", "application/json"))
+        said = translate_error(sent.wire, status, body, exchange.route.wire)
+        return failure, Said(status, kept, said)
+
+    def _broken(self, exchange: Exchange, sent: Outgoing, seen: bytes, why: str) -> tuple[Failure, Said | None]:
+        """A reply of status 200 that is none: an error event, or something that cannot be read."""
+        event = _error_in(seen)
+        if event is None:
+            return Failure(0, "garbled", detail=why), None
+        failure = failure_of(200, {}, event, unix_time=self._unix_time())
+        said = translate_error(sent.wire, failure.status, event, exchange.route.wire)
+        return failure, Said(failure.status, (("content-type", "application/json"),), said)
+
+
+class _Reading:
+    """Reads one reply."""
+
+    def __init__(self, exchange: Exchange, sent: Outgoing, received: Received, *, own: bool) -> None:
+        self._exchange = exchange
+        self._received = received
+        self._own = own
+        self._sent = sent
+        self._mode = _mode_of(received.headers.get("content-type", ""), sent.mode)
+        self.chunks = received.chunks()
+        self._passage: Passage | None = None
+        self.seen = b""
+        """What came before the answer began."""
+
+    async def begin(self) -> list[bytes]:
+        """
+        Read until the answer has begun; give what the client is to have of it.
+
+        Raises:
+            Lost, BadReply, Untranslatable: it does not begin.
+        """
+        wire, mode = self._exchange.route.wire, cast("Mode", self._exchange.mode)
+        self._passage = passage = Passage(self._sent.wire, self._mode, wire, mode, offered=self._sent.offered)
+        held: list[bytes] = []
+        async for data in self.chunks:
+            self.seen += data
+            held += passage.feed(data)
+            if passage.started or passage.done:
+                break
+        else:
+            held += passage.close()
+        self.seen = b""
+        return held
+
+    async def rest(self, held: list[bytes]) -> AsyncGenerator[bytes]:
+        """
+        Give all of the answer.
+
+        Raises:
+            BadReply: it is cut.
+        """
+        assert self._passage is not None
+        try:
+            for piece in held:
+                yield piece
+            async for data in self.chunks:
+                for piece in self._passage.feed(data):
+                    yield piece
+            for piece in self._passage.close():
+                yield piece
+        except (Lost, Untranslatable) as error:
+            raise BadReply(f"the answer was cut: {error}") from error
+
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """What the client is told of the reply."""
+        wire, same_wire = self._exchange.route.wire, self._sent.wire.name == self._exchange.route.wire.name
+        verbatim = same_wire and self._mode == self._exchange.mode
+        content_type = self._received.headers.get("content-type", "") if verbatim else ""
+        head = (("content-type", content_type or wire.content_type(self._exchange.mode)),)
+        if self._own:
+            return (*head, *(field for field in _own_headers(self._received.headers) if field[0] != "content-type"))
+        return (*head, *(_picked(self._received.headers, wire.request_id_headers) if same_wire else ()))
+
+
+async def _read(received: Received) -> bytes:
+    body = b""
+    async for piece in received.chunks():
+        body += piece
+        if len(body) > LONGEST_ERROR:
+            break
+    return body
+
+
+def _own_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The client's own provider may tell it everything: limits, request ids."""
+    return tuple(field for field in headers.items() if field[0] not in _NOT_TOLD and not field[0].startswith(":"))
+
+
+def _picked(headers: Mapping[str, str], names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, headers[name]) for name in names if name in headers)
+
+
+def _mode_of(content_type: str, asked: Mode) -> Mode:
+    """How a reply is delivered: providers do not always do as asked."""
+    content_type = content_type.lower()
+    if asked == "json" or not content_type.startswith("application/json"):
+        return asked
+    return asked if asked == "array" else "json"
+
+
+def _error_in(seen: bytes) -> bytes | None:
+    """The error that stands last in a stream, or is the whole of a JSON body."""
+    for line in (seen, *reversed(seen.splitlines())):
+        data = line.removeprefix(b"data:").strip()
+        if not data.startswith((b"{", b"[")):
+            continue
+        try:
+            value = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            continue
+        if isinstance(value, dict) and _names_error(value):
+            return data
+    return None
+
+
+def _names_error(value: Mapping[str, object]) -> bool:
+    response = value.get("response")
+    failed = isinstance(response, dict) and bool(response.get("error"))
+    return bool(value.get("error")) or value.get("type") == "error" or failed

@@ -1,0 +1,193 @@
+"""L3: the providers. A request that a chain is configured for is relayed along it; any other passes untouched."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from isartor_addon.core.errors import Offline
+from isartor_addon.core.exchange import Exchange, Step
+from isartor_addon.core.outcome import Opened, Outcome, Refuse, Relayed
+from isartor_addon.core.reach import Reach
+from isartor_addon.layers.base import Layer
+from isartor_addon.layers.cloud.attempt import Answering, Asker, Said
+from isartor_addon.layers.cloud.chain import Attempt, Begun, Pause, descend
+from isartor_addon.layers.cloud.failures import Failure
+from isartor_addon.layers.cloud.health import State
+from isartor_addon.layers.cloud.plan import Chains, Pace, Plan, Target, plan_for
+from isartor_addon.layers.ports import Clock
+
+_ONCE: Final = Pace(retries=0)
+"""How the client's own provider is asked where an old answer is at hand."""
+_UNSAFE: Final = re.compile(r"[^\x20-\x7e]")
+_LONGEST: Final = 2000
+"""Characters of a response header of ours."""
+_JSON: Final = (("content-type", "application/json"),)
+
+
+class CloudLayer(Layer):
+    """L3."""
+
+    tag = "l3"
+
+    def __init__(
+        self, chains: Chains, state: State, asker: Asker, *, reach: Reach, clock: Clock, random: Callable[[], float]
+    ) -> None:
+        """
+        Args:
+            chains: who is asked when.
+            state: what is known of providers and their keys.
+            asker: makes attempts.
+            reach: where connections may lead at all.
+            clock: time.
+            random: from [0, 1).
+        """
+        self._chains = chains
+        self._state = state
+        self._asker = asker
+        self._reach = reach
+        self._clock = clock
+        self._random = random
+
+    async def ask(self, exchange: Exchange) -> Outcome | None:
+        """Relay, refuse what may not leave, or let it pass."""
+        plan = self._plan(exchange)
+        if plan is not None:
+            return Relayed(self.tag, partial(self._relay, exchange, plan))
+        request = exchange.request
+        if self._reach.allows(request.host, request.port):
+            return None
+        exchange.note(self.tag, "refuse", "offline")
+        return Refuse(self.tag, Offline(f"isartor: offline, and no answer to this is stored ({request.host})"))
+
+    def _plan(self, exchange: Exchange) -> Plan | None:
+        if exchange.route.operation != "generate" or exchange.route.wire.name == "native":
+            return None
+        host = exchange.request.host
+        plan = plan_for(self._chains, model=exchange.model, host=host, client=exchange.client.name)
+        if plan is None and exchange.spare is not None:
+            return Plan((Target(None, exchange.model),), host, _ONCE)
+        return plan
+
+    @asynccontextmanager
+    async def _relay(self, exchange: Exchange, plan: Plan) -> AsyncGenerator[Opened]:
+        """See `Relayed.open`."""
+        descent = _Descent(self.tag, exchange, plan)
+        answering = await descent.run(self._state, self._asker, clock=self._clock, random=self._random)
+        if answering is None:
+            yield descent.failed()
+            return
+        async with answering.stack:
+            exchange.answered_by, exchange.answered_model = descent.provider, descent.model
+            yield Opened(self.tag, 200, answering.headers, answering.chunks, descent.told())
+
+
+@dataclass(slots=True, eq=False)
+class _Descent:
+    """One request's way along its chain, and what there is to tell of it."""
+
+    tag: str
+    exchange: Exchange
+    plan: Plan
+    tried: list[str] = field(default_factory=list)
+    """One word or two for every attempt."""
+    last: Target | None = None
+    said: Said | None = None
+    """The last error that a provider put into words, and who it was."""
+    said_by: Target | None = None
+    failures: tuple[Failure, ...] = ()
+
+    async def run(self, state: State, asker: Asker, *, clock: Clock, random: Callable[[], float]) -> Answering | None:
+        """Try them; the answer that has begun."""
+        steps = descend(self.plan, state, now=clock.monotonic, random=random)
+        try:
+            step = next(steps)
+            while True:
+                if isinstance(step, Pause):
+                    await asyncio.sleep(step.seconds)
+                    step = steps.send(None)
+                    continue
+                began = clock.monotonic()
+                came, said = await asker.ask(self.exchange, step)
+                self._note(step, came, (clock.monotonic() - began) * 1000)
+                if isinstance(came, Answering):
+                    with suppress(StopIteration):
+                        steps.send(Begun())
+                    return came
+                if said is not None:
+                    self.said, self.said_by = said, step.target
+                step = steps.send(came)
+        except StopIteration as end:
+            self.failures = end.value
+            return None
+        finally:
+            steps.close()
+
+    @property
+    def provider(self) -> str:
+        """Who answered; empty: the client's own."""
+        return self.last.provider.name if self.last and self.last.provider else ""
+
+    @property
+    def model(self) -> str:
+        """What was asked for."""
+        return self.last.model if self.last else ""
+
+    def told(self) -> dict[str, str]:
+        """The response headers that tell of it."""
+        return {
+            "x-isartor-provider": _safe(self.provider or self.exchange.request.host),
+            "x-isartor-model": _safe(self.model),
+            "x-isartor-attempts": _safe(", ".join(self.tried)),
+        }
+
+    def failed(self) -> Opened:
+        """What the client hears when nobody has answered: an old answer, the last provider's own error, or ours."""
+        spare = self.exchange.spare
+        if spare is not None and not self._is_clients_own_making():
+            told = {**self.told(), "x-isartor-stale": "true", "x-isartor-deflected": "false"}
+            return Opened(spare.layer, spare.status, spare.headers, _given(spare.chunks), told, spare.age_s)
+        if self.said is not None:
+            self.last = self.said_by
+            return Opened(self.tag, self.said.status, self.said.headers, _given((self.said.body,)), self.told())
+        status = self._status()
+        message = f"isartor: no provider answered ({', '.join(self.tried)})"
+        body = self.exchange.route.wire.error(status, "isartor_no_provider", message)
+        return Opened(self.tag, status, _JSON, _given((body,)), self.told())
+
+    def _is_clients_own_making(self) -> bool:
+        last = self.failures[-1] if self.failures else None
+        return last is not None and last.clients_own_making and self.last is not None and self.last.provider is None
+
+    def _status(self) -> int:
+        """As a gateway says it (RFC 9110, 15.6); 400 where it would not be otherwise another time."""
+        kinds = {failure.kind for failure in self.failures}
+        if kinds <= {"untranslatable", "withheld"}:
+            return 400
+        if "quota" in kinds:
+            return 429
+        return 504 if self.failures[-1].kind == "timeout" else 502
+
+    def _note(self, step: Attempt, came: Answering | Failure, elapsed_ms: float) -> None:
+        self.last = step.target
+        word = "ok" if isinstance(came, Answering) else str(came)
+        self.tried.append(f"{step.target.name} {word} {elapsed_ms:.0f}ms")
+        outcome, why = (
+            ("answered", "") if isinstance(came, Answering) else ("failed", f": {came} {came.detail}".rstrip())
+        )
+        self.exchange.trail.append(Step(self.tag, outcome, round(elapsed_ms, 3), f"{step.target.name}{why}"))
+
+
+async def _given(chunks: tuple[bytes, ...]) -> AsyncGenerator[bytes]:
+    for chunk in chunks:
+        yield chunk
+
+
+def _safe(text: str) -> str:
+    """A text that a response header can hold."""
+    return _UNSAFE.sub("?", text)[:_LONGEST]
