@@ -63,7 +63,8 @@ FORMS = re.compile(
   | (?P<word>[^\W\d_]+(?:'[^\W\d_]+)*)
   | (?P<sign>°[CF]|==+|!=+|<=|>=|&&|\|\||\*\*|\+\+|\.{2,3}(?=\w)|[%$€£¥<>=*/+|&^~\\])
   | (?P<hyphen>(?<=\w)-(?=\w))
-  | (?P<stop>[.,;:?!()\[\]{}\u2014\u2013-]+)
+  | (?P<stop>[.,;:?!()\[\]{}\u2014\u2013¿¡'"…-]+)
+  | (?P<other>[^\w\s])
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -82,12 +83,17 @@ def normal(text: str) -> str:
     return unicodedata.normalize("NFC", text).translate(QUOTES)
 
 
+FUNCTION = lexicon.LITERAL | {word.upper() for word in lexicon.SILENT | lexicon.AUXILIARIES if len(word) > 1}
+"""In capitals they are names, unless all is."""
+
+
 def scan(text: str) -> Iterator[Item]:
     """The words of a normal text, what has a form of its own, and its pauses, in order."""
+    shouted = text.isupper()
     for found in FORMS.finditer(text):
         form, raw = str(found.lastgroup), found.group()
         if form == "word":
-            yield from _words(raw)
+            yield from _words(raw if not shouted else raw.lower())
         elif form == "stop":
             yield None
         elif form in READ:
@@ -164,5 +170,6 @@ READ: dict[str, Callable[[str], Item]] = {
     "mixed": _mixed,
     "sharp": lambda raw: Word(raw.lower()),
     "sign": _sign,
+    "other": _sign,
 }
 """How each form is read."""

@@ -53,7 +53,7 @@ class Features:
     """Kind to its values, sorted."""
 
 
-DEFINITE = frozenset("the this these those my our your its".split())
+DEFINITE = frozenset("the this these my our your its".split())
 PERSONS = (
     dict.fromkeys("i me my mine we us our".split(), "i")
     | dict.fromkeys("you your".split(), "you")
@@ -201,11 +201,14 @@ class Reader:
         if word in lexicon.AUXILIARIES:
             if self.fresh and self._text(at + 1):
                 self._ask(lexicon.MODALS.get(word, "<yes>").strip("<>"))
-            elif word in CERTAIN and not self.asks & {"how", "when"}:
+                self.tense.update({"perfect"} if word in ("has", "have") else ())
+            elif (word in CERTAIN and not self.asks & {"how", "when"}) or (word == "can" and "what" in self.asks):
                 self._keep(Token("word", word, word))
+            elif word in ("do", "does") and self._ends(at):
+                self._keep(Token("word", "do", word))
             return True
         if word in ASKED and (self.fresh or (not self.asks and word in ("how", "why", "where"))):
-            self._ask("what" if word == "which" else word)
+            self._ask({"which": "what", "how": "degree" if self.fresh else "how"}.get(word, word))
             return True
         return word in ("who", "which")
 
@@ -213,6 +216,8 @@ class Reader:
         """What ties the next part to the rest."""
         if word == "to" and one_for_all(self._text(at + 1)) in VERBS:
             self.definite = False
+        elif (word in lexicon.LIGHT or word in lexicon.MARKERS) and self._ends(at):
+            self._keep(Token("word", word, word))  # "What is it for?"
         elif word in lexicon.LIGHT:
             self._part(word if word in ("of", "by") else "~")
         elif word in lexicon.MARKERS:
@@ -229,6 +234,9 @@ class Reader:
         if word in PERSONS:
             self.person.add(PERSONS[word])
         self.definite = self.definite or word in DEFINITE
+        if word == "this":
+            self._keep(Token("word", word, word))
+            return True
         means = word == "mean" and "what" in self.asks and self._text(at - 1) not in ("the", "a")
         return word in PERSONS or word in self.silent or means
 
@@ -240,6 +248,8 @@ class Reader:
                 value = self._opening(at, word, value)
         else:
             value = word.translate(ACUTE) if self.tongue == "es" else word
+        if not self.tokens and word.endswith("ed") and self.asks & {"what", "who"}:
+            self.tense.add("past")
         named = item.capital and not self.fresh and value not in TOPICS
         self._keep(Token("entity" if named else "word", value, word, self.definite))
 
@@ -278,13 +288,17 @@ class Reader:
         item = self.items[at] if 0 <= at < len(self.items) else None
         return item.text if isinstance(item, Word) else ""
 
+    def _ends(self, at: int) -> bool:
+        """Whether a clause ends after this item."""
+        return at + 1 >= len(self.items) or self.items[at + 1] is None
+
     def _wants(self) -> str:
         opens = next((token for token in self.tokens if token.kind != "negation"), None)
         return "do" if opens and opens.kind == "word" and opens.value in VERBS else "topic"
 
     def _tied(self) -> Iterator[Part]:
         parts = [(marker, words) for marker, words in self.parts if words]
-        if self.asks & {"how", "why"}:
+        if parts and self.asks & {"how", "why"}:
             _make_active(parts, self.participles)
         takes = parts and parts[0][1][0] in TAKING and all(marker != "to" for marker, _ in parts)
         for marker, words in parts:
@@ -293,8 +307,8 @@ class Reader:
 
 def _make_active(parts: list[tuple[str, list[str]]], participles: set[str]) -> None:
     """`a variable [is] declared` says `declare a variable`; `my process [is] killed by the kernel`, who did it."""
-    if len(parts[0][1:]) and len(parts[0][1]) > 1 and parts[0][1][-1] in participles:
-        words = parts[0][1]
+    words = parts[0][1]
+    if len(words) > 1 and words[-1] in participles:
         words.insert(0, words.pop())
         if len(parts) > 1 and parts[1][0] == "by":
             words[:0] = parts.pop(1)[1]
