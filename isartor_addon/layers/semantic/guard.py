@@ -90,19 +90,36 @@ def negation(pair: Pair) -> str:
 def question(pair: Pair) -> str:
     """How, why, when, whether, or do it: what kind of answer is asked for."""
     one, other = pair.one.asks, pair.other.asks
-    if one == other or (pair.profile != "agent" and _keywords(one, other)):
+    if one == other or (pair.profile != "agent" and (_keywords(one, other) or _how_to(pair))):
         return ""
-    if pair.profile == "faq" and one | other <= FAQ_ASKS:
+    if pair.profile == "faq" and any(one | other <= alike for alike in FAQ_ASKS):
         return ""
     return _differ(one, other)
 
 
-FAQ_ASKS = frozenset({"how", "where", "topic", "can"})
+FAQ_ASKS = tuple(
+    frozenset(kinds.split()) for kinds in ("how where topic do", "can yes topic", "what where", "why topic")
+)
+"""Kinds of question that one answer of a service serves alike."""
 
 
 def _keywords(one: frozenset[str], other: frozenset[str]) -> bool:
     """Whether one side only names its subject, as one types into a search box."""
     return "topic" in one | other and one ^ other <= {"topic", "how", "what"}
+
+
+def _how_to(pair: Pair) -> bool:
+    """Whether both ask how something is done in general: "delete the branch" may be an order, "delete a branch" not."""
+    if pair.one.asks | pair.other.asks != {"how", "do"}:
+        return False
+    tokens = pair.one.tokens + pair.other.tokens
+    return (
+        not any(token.definite or token.kind in NAMED for token in tokens) and pair.one.tokens[0].value not in ORDERED
+    )
+
+
+NAMED = frozenset({"code", "quoted", "url", "path", "filename"})
+ORDERED = frozenset(map(stem, ("write", "show", "explain", "summarize", "translate", "answer", "recommend")))
 
 
 def tense(pair: Pair) -> str:
@@ -113,7 +130,7 @@ def tense(pair: Pair) -> str:
 def person(pair: Pair) -> str:
     """Mine is not yours, nor his."""
     one, other = pair.one.person, pair.other.person
-    if one == other or not one ^ other - {"i"}:
+    if not (one ^ other) - {"i"}:
         return ""
     return "" if pair.profile == "faq" and not (one and other) else _differ(one, other)
 
@@ -125,10 +142,12 @@ def condition(pair: Pair) -> str:
 
 def plural(pair: Pair) -> str:
     """The file is not the files; a file may be files."""
+    if pair.profile == "faq":
+        return ""
     one = {token.value: token for token in pair.one.tokens if token.kind == "word"}
     for token in pair.other.tokens:
         match = one.get(token.value)
-        if match and match.plural != token.plural and (match.definite or token.definite):
+        if match and match.plain in (f"{token.plain}s", token.plain[:-1]) and (match.definite or token.definite):
             return f"{match.plain} / {token.plain}"
     return ""
 
@@ -163,6 +182,8 @@ def addition(pair: Pair) -> str:
 def order(pair: Pair) -> str:
     """The same words, but who does what to whom, or what comes first, is another."""
     if pair.only_one or pair.only_other:
+        return ""
+    if pair.profile == "faq" and not any(tie in DIRECTED for tie, _ in pair.one.parts + pair.other.parts):
         return ""
     return "" if _same_order(pair.one, pair.other, pair.profile) else "order"
 
@@ -223,10 +244,13 @@ def _words(side: Features, profile: Profile) -> Iterator[str]:
     table = SAME_IN_FAQ if profile == "faq" else {}
     exact = profile == "agent" and side.tongue == "en"
     for token in side.tokens:
-        if token.kind in ("word", "entity"):
-            yield stem(token.plain) if exact else table.get(token.value, token.value)
+        word = stem(token.plain) if exact else table.get(token.value, token.value)
+        if word and token.kind in ("word", "entity"):
+            yield word
 
 
+DIRECTED = frozenset({"to", "from", "between", "before", "after", "instead", "over", "under"})
+"""Ties that say which way round; where there is none, a service is asked one thing only."""
 MOVABLE = frozenset({"~", "to", "from", "during", "since", "until", "between", "if", "when", "before", "after"})
 """Parts so tied may change places with others; parts without a tie stay in their order."""
 
@@ -236,29 +260,50 @@ def _same_order(one: Features, other: Features, profile: Profile) -> bool:
         return True
     if one.symmetric and other.symmetric:
         return _chunks(one) == _chunks(other)
-    left, right = _canonical(one, profile), _canonical(other, profile)
-    return left == right or (sorted(left) == sorted(right) and _fixed(left) == _fixed(right))
+    rights = [_canonical(other, profile, last_only=each) for each in (True, False)]
+    return any(_moved(_canonical(one, profile, last_only=each), right) for each in (True, False) for right in rights)
 
 
-def _fixed(parts: list[Part]) -> list[Part]:
-    return [part for part in parts if part[0] not in MOVABLE]
+def _moved(one: list[Part], other: list[Part]) -> bool:
+    """Whether the parts are the same, those that are tied alike in the same order."""
+    if one == other:
+        return True
+    ties = {tie if tie in MOVABLE else "" for tie, _ in one + other}
+    return sorted(one) == sorted(other) and all(_tied(one, tie) == _tied(other, tie) for tie in ties)
 
 
-def _canonical(side: Features, profile: Profile) -> list[Part]:
-    """The parts, with "the length of an array" as "array length", and without a topic that stands alone."""
+def _tied(parts: list[Part], tie: str) -> list[Part]:
+    return [part for part in parts if (part[0] if part[0] in MOVABLE else "") == tie]
+
+
+def _canonical(side: Features, profile: Profile, *, last_only: bool) -> list[Part]:
+    """
+    The parts, with "the length of an array" as "array length", and without a topic that stands alone.
+
+    Args:
+        last_only: Whether what follows "of" belongs to the last word before it, or to all of them.
+    """
     table = SAME_IN_FAQ if profile == "faq" else {}
     topics = {word for _, words in side.parts for word in words if word in TOPICS}
     alone = topics if len(topics) == 1 else set[str]()
     parts: list[Part] = []
+    manner: list[str] = []
     for marker, words in side.parts:
         floats = marker in ("", "~")
-        kept = tuple(table.get(word, word) for word in words if not floats or word not in alone)
+        manner += filter(_says_how, words)
+        kept = tuple(table.get(word, word) for word in words if not (floats and word in alone) and not _says_how(word))
         if parts and (marker == "of" or (marker == "~" and words[0] in alone)):
             tie, before = parts[-1]
-            parts[-1] = (tie, (*before[:-1], *kept, *before[-1:]) if marker == "of" else before + kept)
+            at = len(before) if marker != "of" else len(before) - 1 if last_only else 0
+            parts[-1] = (tie, before[:at] + kept + before[at:])
         elif kept:
             parts.append((marker, kept))
-    return parts
+    return [*parts, ("", tuple(manner))] if manner else parts
+
+
+def _says_how(word: str) -> bool:
+    """Whether it is an adverb, which may stand before or after its verb."""
+    return len(word) > 6 and word.endswith("ly")
 
 
 def _chunks(side: Features) -> list[tuple[str, ...]]:

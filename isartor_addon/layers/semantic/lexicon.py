@@ -51,10 +51,11 @@ class Tongue:
 
 
 SYNONYMS, FAQ_SYNONYMS = _lines("synonyms"), _lines("faq_synonyms")
+FAQ_SILENT = _words("faq_silent")
 SILENT, AUXILIARIES, LIGHT, CONDITIONS = _words("silent"), _words("auxiliaries"), _words("light"), _words("conditions")
 MODALS, TENSES, MARKERS, UNITS = _to_first("modals"), _to_first("tenses"), _to_first("markers"), _to_first("units")
 NEGATIONS, QUANTIFIERS, TOPICS, VERBS = _words("negations"), _words("quantifiers"), _words("topics"), _words("verbs")
-CREATE, ARTEFACTS, SYMMETRIC, LITERAL = _words("create"), _words("artefacts"), _words("symmetric"), _words("literal")
+PUTTING, SYMMETRIC, LITERAL = _words("putting"), _words("symmetric"), _words("literal")
 BRANDS, EXTENSIONS, TAKING = _words("brands"), _words("extensions"), _words("taking")
 CJK_WRAPPERS = sorted(_words("cjk_wrappers"), key=lambda wrapper: (-len(wrapper), wrapper))
 
@@ -67,6 +68,12 @@ ORDINALS = {word: f"{value}." for value, word in enumerate(DATA["ordinals"].spli
 CORRECTED = _to_first("typos") | _to_first("spellings")
 IRREGULAR = _to_first("irregular")
 CONTRACTIONS = {word: full for full, word in (line.split(" <- ") for line in DATA["contractions"].strip().split("\n"))}
+MAKING = [
+    (verb, frozenset(words.split()), frozenset(things.split()))
+    for verb, _, rest in (line.partition(" <- ") for line in DATA["making"].strip().split("\n"))
+    for words, _, things in [rest.partition(" | ")]
+]
+"""A verb, what it is also called, and of which things only."""
 OPPOSITES = [[side.split() for side in line.split(" / ")] for line in DATA["opposites"].strip().split("\n")]
 
 PHRASES = _phrases(DATA["phrases"])

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from isartor_addon.layers.semantic import lexicon
 from isartor_addon.layers.semantic.forms import CJK, Item, Token, Word, normal, scan
-from isartor_addon.layers.semantic.words import ARTEFACTS, SPOKEN, SYMMETRIC, TAKING, TOPICS, VERBS, one_for_all, stem
+from isartor_addon.layers.semantic.words import PUTTING, SPOKEN, SYMMETRIC, TAKING, TOPICS, VERBS, one_for_all, stem
 
 SAID = {
     f"<{kind}>": said for kind, said in (("how", "how to"), ("what", "what is"), ("can", "can i"), ("must", "must i"))
@@ -61,6 +61,10 @@ PERSONS = (
 )
 ASKED = frozenset("how why where when who which".split())
 PARTICLES = frozenset("you your he she they them".split())
+TIES = lexicon.LIGHT | lexicon.MARKERS.keys()
+WRITE = stem("write")
+WRITTEN = {stem("return"): stem("get"), one_for_all("implementation"): ""}
+"""In what is to be written, to return is to get, and an implementation is the thing itself."""
 CERTAIN = frozenset("must should may might".split())
 """Modals that matter also where no question begins."""
 ENGLISH = lexicon.SILENT | lexicon.AUXILIARIES | ASKED | frozenset("what to of in with for and not".split())
@@ -204,20 +208,23 @@ class Reader:
                 self.tense.update({"perfect"} if word in ("has", "have") else ())
             elif (word in CERTAIN and not self.asks & {"how", "when"}) or (word == "can" and "what" in self.asks):
                 self._keep(Token("word", word, word))
-            elif word in ("do", "does") and self._ends(at):
-                self._keep(Token("word", "do", word))
+            elif word in ("do", "does") and "what" in self.asks and (self._ends(at) or self._text(at + 1) in TIES):
+                self._keep(Token("word", "purpose", word))  # "What does it do?"
             return True
         if word in ASKED and (self.fresh or (not self.asks and word in ("how", "why", "where"))):
-            self._ask({"which": "what", "how": "degree" if self.fresh else "how"}.get(word, word))
+            self._ask(
+                {"which": "what", "how": "degree" if self.fresh and not self._ends(at) else "how"}.get(word, word)
+            )
             return True
         return word in ("who", "which")
 
     def _tie(self, at: int, word: str) -> bool:
         """What ties the next part to the rest."""
-        if word == "to" and one_for_all(self._text(at + 1)) in VERBS:
+        following = self._text(at + 1)
+        if one_for_all(following) in VERBS and (word == "to" or (word == "for" and following.endswith("ing"))):
             self.definite = False
-        elif (word in lexicon.LIGHT or word in lexicon.MARKERS) and self._ends(at):
-            self._keep(Token("word", word, word))  # "What is it for?"
+        elif word in TIES and (self._ends(at) or (word == "for" and following in TIES)):
+            self._keep(Token("word", "purpose" if word == "for" and "what" in self.asks else word, word))
         elif word in lexicon.LIGHT:
             self._part(word if word in ("of", "by") else "~")
         elif word in lexicon.MARKERS:
@@ -246,19 +253,24 @@ class Reader:
             value = one_for_all(word)
             if not self.tokens:
                 value = self._opening(at, word, value)
+            elif self.tokens[0].value == WRITE and value in WRITTEN:
+                value = WRITTEN[value]
         else:
             value = word.translate(ACUTE) if self.tongue == "es" else word
         if not self.tokens and word.endswith("ed") and self.asks & {"what", "who"}:
             self.tense.add("past")
+        if not value:
+            return
         named = item.capital and not self.fresh and value not in TOPICS
         self._keep(Token("entity" if named else "word", value, word, self.definite))
 
     def _opening(self, at: int, word: str, value: str) -> str:
         """What the first verb of a request says: to create a script is to write it, to list is to show."""
         following = {stem(self._text(then)) for then in range(at + 1, at + 6)}
-        if word in lexicon.CREATE and following & ARTEFACTS:
-            return stem("write")
-        return one_for_all("show") if word in ("list", "give", "provide") else value
+        for verb, words, things in lexicon.MAKING:
+            if word in words and (not things or following & {stem(thing) for thing in things}):
+                return one_for_all(verb)
+        return value
 
     def _ask(self, kind: str) -> None:
         self.asks.add(kind)
@@ -300,9 +312,11 @@ class Reader:
         parts = [(marker, words) for marker, words in self.parts if words]
         if parts and self.asks & {"how", "why"}:
             _make_active(parts, self.participles)
-        takes = parts and parts[0][1][0] in TAKING and all(marker != "to" for marker, _ in parts)
+        verb, ties = (parts[0][1][0], {marker for marker, _ in parts}) if parts else ("", set[str]())
+        loose = {"by"} | ({"from"} if verb in TAKING and "to" not in ties else set())
+        loose |= {"to"} if verb in PUTTING and "from" not in ties else set()
         for marker, words in parts:
-            yield ("~" if marker == "by" or (takes and marker == "from") else marker), tuple(words)
+            yield ("~" if marker in loose else marker), tuple(words)
 
 
 def _make_active(parts: list[tuple[str, list[str]]], participles: set[str]) -> None:

@@ -57,28 +57,27 @@ def one_for_all(word: str) -> str:
     return SAME.get(stem(word), stem(word))
 
 
+def stems(words: frozenset[str]) -> frozenset[str]:
+    """What stands for each of `words`."""
+    return frozenset(map(one_for_all, words))
+
+
 def _same_in_faq() -> dict[str, str]:
     table = dict(SAME)
     for line in lexicon.FAQ_SYNONYMS:
         first, *others = map(one_for_all, line)
         table = {word: first if stands in others else stands for word, stands in table.items()}
         table |= dict.fromkeys(others, first)
-    return table
+    return table | dict.fromkeys(stems(lexicon.FAQ_SILENT), "")
 
 
 SAME_IN_FAQ = _same_in_faq()
-"""The same where people ask one service about itself."""
+"""The same where people ask one service about itself; nothing stands for what says nothing there."""
 
 SPOKEN = {stem(word): line[0] for line in lexicon.SYNONYMS for word in line}
 """Stem to the word that stands for all that say the same."""
 
-
-def stems(words: frozenset[str]) -> frozenset[str]:
-    """What stands for each of `words`."""
-    return frozenset(map(one_for_all, words))
-
-
-VERBS, ARTEFACTS, SYMMETRIC = stems(lexicon.VERBS), stems(lexicon.ARTEFACTS), stems(lexicon.SYMMETRIC)
+VERBS, PUTTING, SYMMETRIC = stems(lexicon.VERBS), stems(lexicon.PUTTING), stems(lexicon.SYMMETRIC)
 TOPICS, QUANTIFIERS, TAKING = stems(lexicon.TOPICS), stems(lexicon.QUANTIFIERS), stems(lexicon.TAKING)
 
 
