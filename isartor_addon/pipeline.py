@@ -82,6 +82,10 @@ class Pipeline:
             except Exception as error:
                 self._fault(layer, exchange, error)
 
+    def ended(self, exchange: Exchange) -> None:
+        """Tell the layers that the reply has come to its end, and is being checked."""
+        self._tell(exchange, lambda layer: layer.ended(exchange))
+
     def learn(self, exchange: Exchange, recording: Recording) -> None:
         """Let the layers keep a complete, good reply."""
         self._tell(exchange, lambda layer: layer.learn(exchange, recording))

@@ -32,6 +32,9 @@ class Layer:
     def grew(self, exchange: Exchange, chunk: bytes) -> None:
         """More of that reply, content encoding removed."""
 
+    def ended(self, exchange: Exchange) -> None:
+        """That reply has come to its end; whether it is good is being found out, and told by `learn` or `lost`."""
+
     def learn(self, exchange: Exchange, recording: Recording) -> None:
         """That reply is complete and good."""
 

@@ -123,6 +123,7 @@ class Tee:
     def _finish(self) -> None:
         self._ended = True
         if self._kept < len(self.chunks) or not self._kept:
+            self._pipeline.ended(self.exchange)
             self._learn()
 
     def _learn(self) -> None:

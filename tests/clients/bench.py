@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import socket
@@ -30,6 +31,16 @@ KEYS = {
 }
 
 
+_OF_A_RUN = re.compile(
+    r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
+    r"|\d{10,}(?:\.\d+)?"
+    r"|(?:[a-z]+_fake)\d+"
+)
+"""What differs in every run and says nothing."""
+_BESIDE = frozenset({"client_metadata", "previous_response_id"})
+"""Fields that say nothing either."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """What one run of a tool came to."""
@@ -37,14 +48,28 @@ class Run:
     status: int
     printed: str
     complained: str
-    calls: int
-    """Calls that reached a model."""
+    asked: tuple[str, ...]
+    """The bodies of the calls that reached a model."""
+
+    @property
+    def calls(self) -> int:
+        """Calls that reached a model."""
+        return len(self.asked)
+
+    def words(self) -> frozenset[str]:
+        """What was asked, without the ids and clocks that differ in every run."""
+        return frozenset(map(_words, self.asked))
 
     @property
     def answer(self) -> str:
         """The number of the last answer that was printed, or the whole last line where there is none."""
         numbers = re.findall(r"ANSWER\s*(\d+)", self.printed)
         return numbers[-1] if numbers else self.printed.strip().rpartition("\n")[2]
+
+
+def _words(body: str) -> str:
+    asked = {name: value for name, value in json.loads(body).items() if name not in _BESIDE}
+    return _OF_A_RUN.sub("", json.dumps(asked, sort_keys=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +99,7 @@ class Bench:
 
     def run(self, command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> Run:
         """Run a command to its end."""
-        before = self._calls()
+        before = len(self.wired.provider.calls)
         work = self.folder / "work"
         work.mkdir(exist_ok=True)
         done = subprocess.run(
@@ -88,10 +113,8 @@ class Bench:
             timeout=PATIENCE_S,
             check=False,
         )
-        return Run(done.returncode, done.stdout, done.stderr, self._calls() - before)
-
-    def _calls(self) -> int:
-        return sum(call.generated for call in list(self.wired.provider.calls))
+        calls = list(self.wired.provider.calls)[before:]
+        return Run(done.returncode, done.stdout, done.stderr, tuple(call.text for call in calls if call.generated))
 
     def _confined(self, command: list[str]) -> list[str]:
         if self.wired.gate is None:

@@ -158,7 +158,12 @@ CASES = (
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_second_run_calls_no_model(case: Case, wired: Wired, tmp_path: Path) -> None:
-    """The tool runs twice with one prompt; the second run is answered from here and prints the same."""
+    """
+    The tool runs twice with one prompt; the second run is answered from here and prints the same.
+
+    Words that were asked before never reach a model. A tool may choose other words by itself in its second run (Codex
+    did once in some hundred: its prompt was 770 characters shorter); then it is the third that is answered from here.
+    """
     program = _program(case.tool)
     keys = {name: key for name, key in KEYS.items() if name not in case.without}
     bench = Bench(wired, tmp_path, keys)
@@ -169,10 +174,13 @@ def test_the_second_run_calls_no_model(case: Case, wired: Wired, tmp_path: Path)
     wired.provider.websocket_status = 101 if case.websocket else 426
     try:
         first, second = (bench.run(command, case.environment) for _ in range(2))
+        assert first.calls > 0
+        assert first.words().isdisjoint(second.words()), "asked again in the same words"
+        if second.calls:
+            first, second = second, bench.run(command, case.environment)
     finally:
         wired.provider.websocket_status = 101
     assert (first.status, second.status) == (0, 0), f"{first.complained[-2000:]}\n{second.complained[-2000:]}"
-    assert first.calls > 0
     assert "ANSWER" in first.printed
     assert second.calls == 0
     assert first.answer == second.answer

@@ -337,6 +337,41 @@ def test_a_socket_does_not_wait_for_others(answers: FakeAnswers) -> None:
     assert asyncio.run(scene()) is None
 
 
+def test_a_socket_waits_for_what_is_about_to_land(answers: FakeAnswers) -> None:
+    """A reply that has ended and is being checked is no call under way: asking again now would be paid twice."""
+
+    async def scene() -> tuple[bool, object]:
+        layer, leader = exact(answers), exchange(mode="ws")
+        assert await layer.ask(leader) is None
+        layer.grew(leader, BODY)
+        layer.ended(leader)
+        again = asyncio.ensure_future(layer.ask(exchange(mode="ws")))
+        await settle()
+        waits = not again.done()
+        layer.learn(leader, recording(mode="ws"))
+        return waits, await again
+
+    waits, answer = asyncio.run(scene())
+    assert waits
+    assert isinstance(answer, Answer)
+
+
+def test_a_socket_goes_first_when_what_ended_was_no_good(answers: FakeAnswers) -> None:
+    """A reply that turns out to be worth nothing holds up nobody."""
+
+    async def scene() -> object:
+        layer, leader = exact(answers), exchange(mode="ws")
+        assert await layer.ask(leader) is None
+        layer.ended(leader)
+        again = asyncio.ensure_future(layer.ask(exchange(mode="ws")))
+        await settle()
+        assert not again.done()
+        layer.lost(leader, "test")
+        return await again
+
+    assert asyncio.run(scene()) is None
+
+
 def test_an_answer_that_lands_while_the_disk_is_read_is_found(answers: FakeAnswers) -> None:
     """A request that waits for the disk while an identical one is asked, answered and learned makes no second call."""
 

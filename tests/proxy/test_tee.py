@@ -25,6 +25,8 @@ class Notes(Layer):
 
     tag = "notes"
     learned: list[Recording] = field(default_factory=list)
+    ends: int = 0
+    """How many replies have ended that had not been learned by then."""
     reasons: list[str] = field(default_factory=list)
 
     def peek(self, exchange: Exchange) -> None:
@@ -32,6 +34,10 @@ class Notes(Layer):
 
     async def ask(self, exchange: Exchange) -> None:
         """Nothing to say."""
+
+    def ended(self, exchange: Exchange) -> None:
+        """A reply is being checked."""
+        self.ends += 1
 
     def learn(self, exchange: Exchange, recording: Recording) -> None:
         """A reply."""
@@ -135,3 +141,22 @@ def test_a_text_that_speaks_of_the_last_event_costs_little() -> None:
     checks, notes = asyncio.run(scene())
     assert checks < 5
     assert 1001 + len(EVENTS) == len(notes.learned[-1].chunks)
+
+
+def test_it_is_told_at_once_that_a_reply_has_ended() -> None:
+    """While a large reply is checked in a thread, the layers know that it is whole: who asks the same now can wait."""
+
+    async def scene() -> tuple[int, int, Notes]:
+        stage = Stage(LARGE)
+        for event in EVENTS[:-1]:
+            stage.tee(event)
+        before = stage.notes.ends
+        stage.tee(EVENTS[-1].rstrip())
+        stage.tee(b"")
+        at_once = stage.notes.ends
+        await stage.settle()
+        return before, at_once, stage.notes
+
+    before, at_once, notes = asyncio.run(scene())
+    assert (0, 1) == (before, at_once)
+    assert 1 == len(notes.learned)

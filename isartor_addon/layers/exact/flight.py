@@ -31,6 +31,8 @@ class Flight:
         self.headers: tuple[tuple[str, str], ...] = ()
         self.chunks: list[bytes] = []
         self.followers = 0
+        self.whole = False
+        """Whether the reply has come to its end, and is being checked: it lands, or is lost, any moment."""
         self.leased = False
         """Whether other processes wait for it too."""
         self._changed: asyncio.Event | None = None

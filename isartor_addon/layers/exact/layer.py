@@ -106,6 +106,9 @@ class ExactLayer(Layer):
             flight = self._flights.get(exchange.identity.key) if self._single_flight else None
             if flight is None or self._clock.monotonic() - flight.started > LONGEST_FLIGHT_S:
                 return await self._lead(exchange)
+            if flight.whole:  # it is quicker to wait for it than to follow it
+                await flight.settled(streaming=False)
+                continue
             if exchange.mode == "ws":  # while one message waits, the whole socket would
                 exchange.note(self.tag, "miss")
                 return None
@@ -125,6 +128,11 @@ class ExactLayer(Layer):
         """Pass it on to the followers."""
         if flight := self._own_flight(exchange):
             flight.grew(chunk)
+
+    def ended(self, exchange: Exchange) -> None:
+        """Who asks now waits for what is about to land."""
+        if flight := self._own_flight(exchange):
+            flight.whole = True
 
     def learn(self, exchange: Exchange, recording: Recording) -> None:
         """Store the answer and let followers have it."""
