@@ -67,8 +67,9 @@ class AnswerStore:
             counted=self._count_soon,
             unsure=self._read_keys_soon,
         )
-        self._write = Worker(directory, size_bytes=size_bytes, writes=True, switch=self._switch)
-        self._read = Worker(directory, size_bytes=size_bytes, writes=False, switch=self._switch)
+        rooms = partial(Rooms, directory, size_bytes=size_bytes)
+        self._write = Worker("isartor-store-write", partial(rooms, writes=True), self._switch)
+        self._read = Worker("isartor-store-read", partial(rooms, writes=False), self._switch)
         self._write.soon(lambda rooms: None)
         self._read_keys_soon()
 

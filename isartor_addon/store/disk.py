@@ -17,7 +17,7 @@ from diskcache.core import MODE_RAW, UNKNOWN
 
 from isartor_addon.core.errors import StoreError
 from isartor_addon.store.fault import DATABASE, Fault, understand
-from isartor_addon.store.files import make_directory
+from isartor_addon.store.files import make_database, make_directory
 from isartor_addon.store.lock import locked
 
 SETTINGS = {
@@ -96,7 +96,7 @@ class Database:
             make_directory(directory)
             # One at a time: processes that set up a new database at once get I/O errors from SQLite.
             with locked(directory / "lock"):
-                _make_private(self.path)
+                make_database(self.path)
                 self._inode = os.stat(self.path).st_ino
                 self._try_lock()
                 self._cache = self._open()
@@ -125,7 +125,7 @@ class Database:
         except (diskcache.Timeout, sqlite3.Error, OSError, ValueError, AssertionError) as error:
             fault = understand(error)
             fault.moved = fault.moved or not self._is_there()
-            fault.directory, fault.inode = self.directory, self._inode
+            fault.path, fault.inode = self.path, self._inode
             raise fault from error
 
     def _there(self) -> None:
@@ -277,13 +277,3 @@ class Database:
         """Let go of the files; in the thread that used them."""
         with suppress(sqlite3.Error):
             self._cache.close()
-
-
-def _make_private(path: Path) -> None:
-    # A database that is there is not opened here: closing it would drop the locks that SQLite holds in this process.
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    # SQLite gives its two side files the mode of the database.
-    for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
-        with suppress(FileNotFoundError):
-            os.chmod(each, 0o600)

@@ -26,14 +26,14 @@ class Fault(StoreError):
     Attributes:
         corrupt: whether it never will be again as it is.
         moved: whether other files stand where those were that are open.
-        directory, inode: the database it is about; see `move_aside`.
+        path, inode: the database it is about; see `move_aside`.
     """
 
     def __init__(self, reason: str, *, corrupt: bool = False, moved: bool = False) -> None:
         super().__init__(reason)
         self.corrupt = corrupt
         self.moved = moved
-        self.directory = Path()
+        self.path = Path()
         self.inode = -1
 
 
@@ -63,7 +63,7 @@ def understand(error: Exception) -> Fault:
 
 def move_aside(fault: Fault, stamp: int) -> Path | None:
     """
-    Put a corrupt database out of the way, as `cache.corrupt-<stamp>`; an earlier one is removed.
+    Put a corrupt database out of the way, `cache.db` as `cache.corrupt-<stamp>`; an earlier one is removed.
 
     Returns:
         Where it is now, or None when another process was quicker.
@@ -71,13 +71,12 @@ def move_aside(fault: Fault, stamp: int) -> Path | None:
     Raises:
         OSError: it cannot be moved.
     """
-    directory = fault.directory
-    path = directory / DATABASE
+    path = fault.path
     if not path.exists() or path.stat().st_ino != fault.inode:
         return None
-    for older in directory.glob("cache.corrupt-*"):
+    for older in path.parent.glob(f"{path.stem}.corrupt-*"):
         older.unlink(missing_ok=True)
-    aside = directory / f"cache.corrupt-{stamp}"
+    aside = path.with_name(f"{path.stem}.corrupt-{stamp}")
     os.replace(path, aside)
     for suffix in ("-wal", "-shm"):
         Path(f"{path}{suffix}").unlink(missing_ok=True)

@@ -18,6 +18,22 @@ def make_file(path: Path) -> None:
     path.chmod(0o600)
 
 
+def make_database(path: Path) -> None:
+    """
+    Make the empty file of an SQLite database, if it is missing, and make it and its side files private (0600).
+
+    Raises:
+        OSError: that cannot be.
+    """
+    # One that is there is not opened here: closing it would drop the locks that SQLite holds in this process.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    # SQLite gives its two side files the mode of the database.
+    for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        with suppress(FileNotFoundError):
+            os.chmod(each, 0o600)
+
+
 def make_directory(directory: Path) -> None:
     """
     Make `directory` and what is missing above it, for this user only, whatever the umask.

@@ -15,13 +15,15 @@ log = logging.getLogger(__name__)
 class Switch:
     """On or off, and why. Safe for threads."""
 
-    def __init__(self, what: str, clock: Clock) -> None:
+    def __init__(self, what: str, clock: Clock, meanwhile: str) -> None:
         """
         Args:
             what: what goes on and off, for the log.
             clock: tells when to try again.
+            meanwhile: what happens while it is off, for the log.
         """
-        self._what = what
+        self.what = what
+        self._meanwhile = meanwhile
         self._clock = clock
         self._lock = threading.Lock()
         self._retry_at = 0.0
@@ -40,7 +42,7 @@ class Switch:
             self.reason = reason
             self._retry_at = self._clock.monotonic() + RETRY_S
         if first:
-            log.warning("%s is off: %s; answers are kept in memory only, next try in %d s", self._what, reason, RETRY_S)
+            log.warning("%s is off: %s; %s, next try in %d s", self.what, reason, self._meanwhile, RETRY_S)
 
     def turn_on(self) -> None:
         """Come back, if it was off."""
@@ -48,7 +50,7 @@ class Switch:
             back = not self.on
             self.reason = ""
         if back:
-            log.warning("%s is back", self._what)
+            log.warning("%s is back", self.what)
 
     def due(self) -> bool:
         """Whether it is time for somebody to try again; only one is told so."""

@@ -7,38 +7,43 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
+from typing import Protocol
 
 from isartor_addon.core.errors import StoreError
 from isartor_addon.store.fault import Fault, move_aside
 from isartor_addon.store.lock import locked
-from isartor_addon.store.rooms import Rooms
 from isartor_addon.store.switch import Switch
 
 log = logging.getLogger(__name__)
 
 
-class Worker:
+class Place(Protocol):
+    """Databases as one thread has them open. Every method raises `Fault` when the disk cannot be used."""
+
+    def try_write(self) -> None:
+        """See whether there is room on the disk."""
+
+    def close(self) -> None:
+        """Let go of the files."""
+
+
+class Worker[P: Place]:
     """One thread and the databases as it has them open."""
 
-    def __init__(self, directory: Path, *, size_bytes: int, writes: bool, switch: Switch) -> None:
+    def __init__(self, name: str, place: Callable[[], P], switch: Switch) -> None:
         """
         Args:
-            directory: the store's.
-            size_bytes: bound of what is not pinned.
-            writes: whether this thread may write; see `Rooms`.
+            name: the thread's.
+            place: opens the databases; called in the thread.
             switch: turned off by faults; while it is off no work is done.
         """
-        self._directory = directory
-        self._size = size_bytes
-        self._writes = writes
+        self._open = place
         self._switch = switch
-        self._rooms: Rooms | None = None
-        name = f"isartor-store-{'write' if writes else 'read'}"
+        self._place: P | None = None
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
 
     def soon[T](
-        self, work: Callable[[Rooms], T | None], after: Callable[[], None] | None = None
+        self, work: Callable[[P], T | None], after: Callable[[], None] | None = None
     ) -> Future[T | None] | None:
         """
         Have `work` done when what was asked before is done.
@@ -69,26 +74,26 @@ class Worker:
     def _try_again(self) -> None:
         self._let_go()
 
-        def work(rooms: Rooms) -> bool:
-            rooms.try_write()
+        def work(place: P) -> bool:
+            place.try_write()
             return True
 
         if self._attempt(work):
             self._switch.turn_on()
 
-    def _do[T](self, work: Callable[[Rooms], T | None], after: Callable[[], None] | None) -> T | None:
+    def _do[T](self, work: Callable[[P], T | None], after: Callable[[], None] | None) -> T | None:
         try:
             return self._attempt(work) if self._switch.on else None
         finally:
             if after is not None:
                 after()
 
-    def _attempt[T](self, work: Callable[[Rooms], T | None]) -> T | None:
+    def _attempt[T](self, work: Callable[[P], T | None]) -> T | None:
         for again in (True, False):
             try:
-                if self._rooms is None:
-                    self._rooms = Rooms(self._directory, size_bytes=self._size, writes=self._writes)
-                return work(self._rooms)
+                if self._place is None:
+                    self._place = self._open()
+                return work(self._place)
             except Fault as fault:
                 self._let_go()
                 if not (again and self._mended(fault)):
@@ -111,15 +116,16 @@ class Worker:
         if not fault.corrupt:
             return False
         try:
-            with locked(fault.directory / "lock"):
+            with locked(fault.path.with_name("lock")):
                 aside = move_aside(fault, int(time.time()))
         except (OSError, StoreError):
             return False
         if aside is not None:
-            log.warning("the cache on disk cannot be used (%s): it is now %s, and a new one is begun", fault, aside)
+            what = self._switch.what
+            log.warning("%s cannot be used (%s): it is now %s, and a new one is begun", what, fault, aside)
         return True
 
     def _let_go(self) -> None:
-        rooms, self._rooms = self._rooms, None
-        if rooms is not None:
-            rooms.close()
+        place, self._place = self._place, None
+        if place is not None:
+            place.close()
