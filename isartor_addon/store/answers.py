@@ -51,7 +51,7 @@ class AnswerStore:
         """
         self._size = size_bytes
         self._clock = clock
-        self._switch = Switch("the cache on disk", clock)
+        self._switch = Switch("the cache on disk", clock, "answers are kept in memory only")
         self._closed = False
         self._counting: threading.Timer | None = None
         with suppress(OSError):
@@ -132,6 +132,16 @@ class AnswerStore:
         self._write.soon(self._tell)
         self._read.close()
         self._write.close()
+
+    # What the semantic index asks.
+
+    def keys(self) -> frozenset[str] | None:
+        """The keys of everything on disk, expired or not; None when that is not known. Waits, in this thread."""
+        found = self._read.soon(_keys) if self._usable() else None
+        try:
+            return found.result(PATIENCE_S) if found is not None else None
+        except TimeoutError:
+            return None
 
     # What people ask.
 
@@ -305,3 +315,7 @@ class AnswerStore:
 
     def _look_for_imports(self) -> None:
         self.imported = self._marker.exists()
+
+
+def _keys(rooms: Rooms) -> frozenset[str]:
+    return frozenset(key for some in rooms.all_keys() for key in some)

@@ -303,3 +303,15 @@ def test_closed_store_is_empty_and_silent(tmp_path):
         with pytest.raises(StoreError, match="off"):
             store.remove()
         store.close()
+
+
+def test_keys_of_everything_on_disk(tmp_path):
+    """The keys are those of all entries, pinned ones too; a store whose disk is off does not know them."""
+    with opened(tmp_path / "cache") as store:
+        for number in range(5):
+            store.put(entry(number))
+        store.settle()
+        store.pin(entry(2).key)
+        store.remove(key=entry(3).key)
+        assert {entry(number).key for number in (0, 1, 2, 4)} == store.keys() - {"count:stored"}
+    assert store.keys() is None
