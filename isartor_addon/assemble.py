@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, cast
 
+from isartor_addon.config.load import VAULT_VARIABLE
 from isartor_addon.config.places import absolute, places
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import StoreError
@@ -20,8 +21,7 @@ from isartor_addon.intake import CONTROL_HEADERS, Intake
 from isartor_addon.layers.base import Layer
 from isartor_addon.layers.cloud.attempt import Asker
 from isartor_addon.layers.cloud.client import Address, Client, Terms
-from isartor_addon.layers.cloud.configured import chains_of, pools_of
-from isartor_addon.layers.cloud.health import State
+from isartor_addon.layers.cloud.configured import Cloud, cloud_of
 from isartor_addon.layers.cloud.layer import CloudLayer
 from isartor_addon.layers.delivery import Delivery
 from isartor_addon.layers.exact.layer import ExactLayer, Lifetimes
@@ -33,6 +33,7 @@ from isartor_addon.store.answers import AnswerStore
 from isartor_addon.store.cassette import Cassette
 from isartor_addon.store.leases import FileLeases
 from isartor_addon.store.secret import load_secret
+from isartor_addon.store.vault import Vault
 from isartor_addon.wire.hosts import HostTable
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class House:
     store: Store
     journal: Journal
     leases: FileLeases | None
+    cloud: Cloud
     reach: Reach
     client: Client
     """Asks the providers of chains."""
@@ -103,21 +105,50 @@ def build(config: Config, *, is_own: Callable[[Address], bool] = _nobody) -> Hou
     clock = SystemClock()
     reach = Reach(offline=config.offline, hosts=config.offline_hosts)
     client = Client(_terms(config), reach, is_own=is_own)
-    cloud = _cloud(config, clock, client, reach)
+    cloud = open_cloud(config)
     store = open_store(config, clock)
     leases = None if isinstance(store, Cassette) else FileLeases(places(config).cache / "leases")
+    layers = [*_layers(config, store, clock, leases), _cloud_layer(config, cloud, clock, client, reach)]
     return House(
         config=config,
         clock=clock,
         hosts=HostTable(config.hosts),
         intake=Intake(config, _secret(config)),
-        pipeline=Pipeline([*_layers(config, store, clock, leases), cloud], clock),
+        pipeline=Pipeline(layers, clock),
         store=store,
         journal=open_journal(config),
         leases=leases,
+        cloud=cloud,
         reach=reach,
         client=client,
     )
+
+
+def open_cloud(config: Config) -> Cloud:
+    """
+    What `config` says of providers, with their keys. A key that is missing is left out, with a word in the log.
+
+    Raises:
+        ConfigError: a provider, a chain or an alias is wrong.
+    """
+    return cloud_of(config, lambda source: _secret_of(config, source))
+
+
+def open_vault(config: Config) -> Vault:
+    """The credentials of this home directory."""
+    return Vault(places(config).home, passphrase=os.environ.get(VAULT_VARIABLE, ""))
+
+
+def _secret_of(config: Config, source: str) -> str | None:
+    kind, _, name = source.partition(":")
+    try:
+        secret = os.environ.get(name) if kind == "env" else open_vault(config).get(name)
+    except StoreError as error:
+        logger.warning("%s; the key %s is left out", error, source)
+        return None
+    if not secret:
+        logger.warning("the key %s is not there, and is left out", source)
+    return secret
 
 
 def _terms(config: Config) -> Terms:
@@ -133,18 +164,10 @@ def _terms(config: Config) -> Terms:
     )
 
 
-def _cloud(config: Config, clock: Clock, client: Client, reach: Reach) -> CloudLayer:
-    chains = chains_of(config)
-    state = State(pools_of(config.providers, _key_of))
+def _cloud_layer(config: Config, cloud: Cloud, clock: Clock, client: Client, reach: Reach) -> CloudLayer:
     private = frozenset(name.lower() for name in (*CONTROL_HEADERS, config.tenant_header) if name)
     asker = Asker(client, private=private, unix_time=clock.time)
-    return CloudLayer(chains, state, asker, reach=reach, clock=clock, random=random.random)
-
-
-def _key_of(source: str) -> str | None:
-    """A provider's key, from where the settings say that it is; None where there is none."""
-    kind, _, name = source.partition(":")
-    return os.environ.get(name) if kind == "env" else None
+    return CloudLayer(cloud.chains, cloud.state, asker, reach=reach, clock=clock, random=random.random)
 
 
 def _secret(config: Config) -> bytes:

@@ -23,7 +23,8 @@ from isartor_addon.config.values import as_text, check, parse
 from isartor_addon.core.errors import ConfigError
 
 CONFIG_VARIABLE = "ISARTOR_CONFIG"
-_NOT_SETTINGS = frozenset({CONFIG_VARIABLE, "ISARTOR_PYTHON"})
+VAULT_VARIABLE = "ISARTOR_VAULT_PASSPHRASE"
+_NOT_SETTINGS = frozenset({CONFIG_VARIABLE, VAULT_VARIABLE, "ISARTOR_PYTHON"})
 _SECRET = frozenset({"token", "egress.proxy_login"})
 
 

@@ -326,12 +326,29 @@ def chunks(reply: Reply, envelope: str) -> Iterator[bytes]:
     """
     pieces = [piece for part in reply.parts for piece in _pieces(part)]
     for number, piece in enumerate(pieces or [None], 1):
-        parts = [] if piece is None else [piece]
-        value = _response(reply, parts, envelope=envelope, last=number >= len(pieces))
-        try:
-            yield orjson.dumps(value)
-        except orjson.JSONEncodeError as error:
-            raise Untranslatable(f"the reply cannot be written: {error}") from error
+        yield _written(reply, [] if piece is None else [piece], envelope=envelope, last=number >= len(pieces))
+
+
+def chunk(reply: Reply, envelope: str, *, last: bool) -> bytes:
+    """
+    Write one JSON object of a stream that comes live.
+
+    Args:
+        reply: what this object says.
+        envelope: the field in which it stands, empty for none.
+        last: whether it also says why the answer ends and what it cost.
+
+    Raises:
+        Untranslatable: a part cannot be said on this wire.
+    """
+    return _written(reply, [write_part(part) for part in reply.parts], envelope=envelope, last=last)
+
+
+def _written(reply: Reply, parts: list[dict[str, Json]], *, envelope: str, last: bool) -> bytes:
+    try:
+        return orjson.dumps(_response(reply, parts, envelope=envelope, last=last))
+    except orjson.JSONEncodeError as error:
+        raise Untranslatable(f"the reply cannot be written: {error}") from error
 
 
 def _response(reply: Reply, parts: list[dict[str, Json]], *, envelope: str, last: bool) -> dict[str, Json]:

@@ -22,6 +22,7 @@ from isartor_addon.wire.base import Decoder, Mode, Route, Wire
 from isartor_addon.wire.fields import asked, rest
 from isartor_addon.wire.openai_chat import error_body, target
 from isartor_addon.wire.openai_responses_items import NAME, read_turn, write_turn
+from isartor_addon.wire.openai_responses_live import live_decoder
 from isartor_addon.wire.openai_responses_reply import read_response, write_response
 from isartor_addon.wire.openai_responses_stream import EventWriter, as_sse, socket_decoder, sse_decoder
 
@@ -127,6 +128,10 @@ class OpenAIResponses(Wire):
         if mode == "sse":
             return sse_decoder()
         return socket_decoder() if mode == "ws" else super().decoder(mode)
+
+    def live(self, mode: Mode) -> Decoder:
+        """A reader of `sse` or `ws` that does not wait for the terminal event."""
+        return live_decoder(mode) if mode in ("sse", "ws") else super().live(mode)
 
     def encode(self, reply: Reply, mode: Mode) -> tuple[bytes, ...]:
         """The whole official sequence of events, as `sse` or `ws`."""

@@ -71,25 +71,28 @@ class Objects:
         return []
 
 
-class _Events:
+class Events:
     """The events of a body of server-sent events."""
 
     def __init__(self) -> None:
         self._reader = Reader()
 
     def feed(self, data: bytes) -> list[dict[str, Json]]:
+        """Take the next bytes; give the events they complete."""
         return [loads_object(event.data) for event in self._reader.feed(data) if event.data != b"[DONE]"]
 
     def finish(self) -> list[dict[str, Json]]:
+        """The bytes have ended; give the event that lacks only its blank line."""
         return [loads_object(event.data) for event in self._reader.finish() if event.data != b"[DONE]"]
 
 
 class EventDecoder:
     """Reads one stream of Responses events; see `isartor_addon.wire.base.Decoder`."""
 
-    def __init__(self, source: Objects | _Events) -> None:
+    def __init__(self, source: Objects | Events) -> None:
         self._source = source
-        self._items: dict[int, dict[str, Json]] = {}
+        self.items: dict[int, dict[str, Json]] = {}
+        """The items that are complete, by their index."""
         self.response: dict[str, Json] | None = None
         """The finished response object, its `output` filled in, once the terminal event has been read."""
 
@@ -114,7 +117,7 @@ class EventDecoder:
             kind = event.get("type")
             if kind == "response.output_item.done":
                 index = said.integer(event.get("output_index"), "output_index")
-                self._items[index] = said.object(event.get("item"), "item")
+                self.items[index] = said.object(event.get("item"), "item")
             elif kind in ("response.completed", "response.incomplete"):
                 return self._finish(said.object(event.get("response"), "response"), str(kind))
             elif kind in ("response.failed", "response.cancelled", "error") or (kind is None and "error" in event):
@@ -122,7 +125,7 @@ class EventDecoder:
         return []
 
     def _finish(self, response: dict[str, Json], kind: str) -> list[Delta]:
-        streamed = [item for _, item in sorted(self._items.items())]
+        streamed = [item for _, item in sorted(self.items.items())]
         output = said.objects(response.get("output") or [], "output")
         fuller, other = (output, streamed) if len(output) >= len(streamed) else (streamed, output)
         if not _within(other, fuller):
@@ -143,7 +146,7 @@ def _error_of(event: Mapping[str, Json]) -> Mapping[str, Json]:
     return response if isinstance(response, dict) else event
 
 
-def _essence(item: Mapping[str, Json]) -> tuple[Json, ...]:
+def essence(item: Mapping[str, Json]) -> tuple[Json, ...]:
     """What an item says, without what may differ between two tellings of it (ids, status, encrypted content)."""
     content = item.get("content")
     texts = [part.get("text") for part in content if isinstance(part, dict)] if isinstance(content, list) else content
@@ -152,13 +155,13 @@ def _essence(item: Mapping[str, Json]) -> tuple[Json, ...]:
 
 def _within(some: Iterable[Mapping[str, Json]], items: Iterable[Mapping[str, Json]]) -> bool:
     """Whether all of `some` are said in `items`, in their order."""
-    rest = iter([_essence(item) for item in items])
-    return all(_essence(item) in rest for item in some)
+    rest = iter([essence(item) for item in items])
+    return all(essence(item) in rest for item in some)
 
 
 def sse_decoder() -> EventDecoder:
     """A decoder of server-sent events."""
-    return EventDecoder(_Events())
+    return EventDecoder(Events())
 
 
 def socket_decoder() -> EventDecoder:

@@ -13,20 +13,37 @@ from typing import Final
 from isartor_addon.core.errors import Untranslatable
 from isartor_addon.core.prompt import Json, Prompt
 from isartor_addon.wire.base import Route, Wire
-from isartor_addon.wire.translation import asks_chat, asks_messages, bodies_chat, bodies_messages
+from isartor_addon.wire.translation import (
+    asks_chat,
+    asks_gemini,
+    asks_messages,
+    asks_responses,
+    bodies_chat,
+    bodies_gemini,
+    bodies_messages,
+    bodies_responses,
+)
 from isartor_addon.wire.translation.ask import Ask, Offered
 from isartor_addon.wire.translation.errors import said_by
-from isartor_addon.wire.translation.left_out import CHAT, MESSAGES
+from isartor_addon.wire.translation.left_out import CHAT, GEMINI, INTERNAL, MESSAGES, RESPONSES
 from isartor_addon.wire.translation.passage import Passage
 from isartor_addon.wire.translation.same import adjusted
 
 __all__ = ["Offered", "Passage", "offered", "translate_error", "translate_reply", "translate_request"]
 
-SOURCES: Final[Mapping[str, Callable[[Prompt], Ask]]] = {CHAT: asks_chat.read, MESSAGES: asks_messages.read}
+SOURCES: Final[Mapping[str, Callable[[Prompt], Ask]]] = {
+    CHAT: asks_chat.read,
+    RESPONSES: asks_responses.read,
+    MESSAGES: asks_messages.read,
+    GEMINI: asks_gemini.read,
+    INTERNAL: asks_gemini.read_internal,
+}
 """The client's wire to the reader of its requests."""
 TARGETS: Final[Mapping[str, Callable[..., dict[str, Json]]]] = {
     CHAT: bodies_chat.write,
+    RESPONSES: bodies_responses.write,
     MESSAGES: bodies_messages.write,
+    GEMINI: bodies_gemini.write,
 }
 """The provider's wire to the writer of its requests."""
 

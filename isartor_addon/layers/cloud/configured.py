@@ -5,18 +5,47 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import cast, get_args
 from urllib.parse import urlsplit
 
 from isartor_addon.config.schema import ChainTable, Config, ProviderTable
 from isartor_addon.core.errors import ConfigError
 from isartor_addon.layers.cloud.catalog import CATALOG
+from isartor_addon.layers.cloud.health import State
 from isartor_addon.layers.cloud.keys import CLIENT, Key, Pool, Strategy
 from isartor_addon.layers.cloud.plan import Chains, Entry, Pace, Rule
 from isartor_addon.layers.cloud.provider import ALL, PATHS, Auth, Feature, Provider, is_local, may_see_key
 
 _GAP = re.compile(r"\{([a-z_]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """What is configured about providers, and how they fare in this process."""
+
+    chains: Chains
+    providers: Mapping[str, Provider]
+    """Those that a request may come to: named by a chain or by `[[providers]]`."""
+    state: State
+
+
+def cloud_of(config: Config, secret_of: Callable[[str], str | None]) -> Cloud:
+    """
+    All of it.
+
+    Args:
+        secret_of: see `pools_of`.
+
+    Raises:
+        ConfigError: see `chains_of` and `providers_of`.
+    """
+    chains = chains_of(config)
+    providers = providers_of(config.providers)
+    named = {table.name: providers[table.name] for table in config.providers}
+    for rule in chains.rules:
+        named |= {entry.provider.name: entry.provider for entry in rule.entries if entry.provider}
+    return Cloud(chains, named, State(pools_of(config.providers, secret_of)))
 
 
 def chains_of(config: Config) -> Chains:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from isartor_addon.layers.cloud.breaker import Breaker
 from isartor_addon.layers.cloud.failures import Failure
-from isartor_addon.layers.cloud.keys import Held, Key, Pool
+from isartor_addon.layers.cloud.keys import Key, Pool
 from isartor_addon.layers.cloud.plan import Plan, Target
 
 WEIGHT = 0.2
@@ -86,40 +85,8 @@ class State:
 
     def failed(self, plan: Plan, target: Target, key: Key | None, failure: Failure, now: float) -> None:
         """An attempt failed; also a reply that was cut after it had begun, which only the driver sees."""
-        if failure.kind in ("untranslatable", "quota", "no_key"):  # it was never asked
+        if failure.kind in ("untranslatable", "withheld", "quota", "no_key"):  # it was never asked
             return
         self.of(plan, target).failed(failure, now)
         if key is not None:
             self.pool(target).failed(key, failure, now)
-
-    def document(self, now: float) -> dict[str, Any]:
-        """All of it as JSON, keys masked."""
-        return {
-            "health": [_health(name, model, each, now) for (name, model), each in sorted(self.health.items())],
-            "keys": {name: [_key(held, now) for held in pool.held] for name, pool in sorted(self.pools.items())},
-        }
-
-
-def _health(name: str, model: str, health: Health, now: float) -> dict[str, Any]:
-    return {
-        "provider": name,
-        "model": model,
-        "breaker": health.breaker.state(now),
-        "tried_again_in_s": round(health.breaker.opens_in(now), 1),
-        "successes": health.successes,
-        "failures": health.failures,
-        "latency_ms": None if health.latency_s is None else round(health.latency_s * 1000, 1),
-        "last_error": health.last_error,
-        "last_error_ago_s": round(now - health.last_error_at, 1) if health.last_error else None,
-    }
-
-
-def _key(held: Held, now: float) -> dict[str, Any]:
-    until = max(held.rests_until, held.refused_until)
-    return {
-        "name": held.key.name,
-        "masked": held.key.masked,
-        "standing": held.standing(now),
-        "ready_in_s": round(max(0.0, until - now), 1),
-        "uses": held.uses,
-    }

@@ -32,7 +32,7 @@ class Left:
 
     wire: str
     place: str
-    """`body`, `turn`, `part`, `tool` or `config`; the last is Gemini's `generationConfig`."""
+    """`body`, `turn`, `part`, `tool`, or an object in the body by its name."""
     fields: tuple[str, ...]
     why: str
     only: tuple[Json, ...] = ()
@@ -43,6 +43,7 @@ CHAT: Final = "openai_chat"
 RESPONSES: Final = "openai_responses"
 MESSAGES: Final = "anthropic_messages"
 GEMINI: Final = "gemini"
+INTERNAL: Final = "gemini_internal"
 
 LEFT_OUT: Final[tuple[Left, ...]] = (
     Left(CHAT, "body", ("metadata", "store", "user", "service_tier", "safety_identifier"), BOOKKEEPING),
@@ -92,6 +93,9 @@ LEFT_OUT: Final[tuple[Left, ...]] = (
     Left(RESPONSES, "body", ("background", "stream"), DEFAULT, only=(False,)),
     Left(RESPONSES, "body", ("top_logprobs",), DEFAULT, only=(0,)),
     Left(RESPONSES, "body", ("tools",), DEFAULT, only=([],)),
+    Left(RESPONSES, "body", ("max_tool_calls",), WISH),
+    Left(RESPONSES, "text", ("verbosity",), WISH),
+    Left(RESPONSES, "reasoning", ("summary", "generate_summary", "context"), WISH),
     Left(RESPONSES, "turn", ("id", "status", "phase", "internal_chat_message_metadata_passthrough"), ECHO),
     Left(
         RESPONSES,
@@ -101,14 +105,15 @@ LEFT_OUT: Final[tuple[Left, ...]] = (
     ),
     Left(RESPONSES, "part", ("detail", "prompt_cache_breakpoint"), WISH),
     Left(GEMINI, "body", ("labels", "session_id", "sessionId", "serviceTier"), BOOKKEEPING),
+    Left(GEMINI, "envelope", ("project", "user_prompt_id", "enabled_credit_types"), BOOKKEEPING),
     Left(GEMINI, "body", ("safetySettings", "safety_settings"), CHECKS),
-    Left(GEMINI, "body", ("tools", "systemInstruction", "system_instruction"), DEFAULT, only=([], {}, "")),
     Left(GEMINI, "part", ("thoughtSignature", "thought_signature"), REASONING),
-    Left(GEMINI, "config", ("candidateCount",), DEFAULT, only=(1,)),
-    Left(GEMINI, "config", ("presencePenalty", "frequencyPenalty"), DEFAULT, only=(0,)),
-    Left(GEMINI, "config", ("responseLogprobs", "enableEnhancedCivicAnswers"), DEFAULT, only=(False,)),
-    Left(GEMINI, "config", ("responseModalities",), DEFAULT, only=(["TEXT"],)),
-    Left(GEMINI, "config", ("mediaResolution",), WISH),
+    Left(GEMINI, "thinkingConfig", ("includeThoughts", "include_thoughts"), WISH),
+    Left(GEMINI, "generationConfig", ("candidateCount",), DEFAULT, only=(1,)),
+    Left(GEMINI, "generationConfig", ("presencePenalty", "frequencyPenalty"), DEFAULT, only=(0,)),
+    Left(GEMINI, "generationConfig", ("responseLogprobs", "enableEnhancedCivicAnswers"), DEFAULT, only=(False,)),
+    Left(GEMINI, "generationConfig", ("responseModalities",), DEFAULT, only=(["TEXT"],)),
+    Left(GEMINI, "generationConfig", ("mediaResolution",), WISH),
 )
 
 

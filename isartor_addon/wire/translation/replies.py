@@ -26,6 +26,9 @@ FOREIGN: Final = "isartor"
 """The signature of reasoning that is told to an Anthropic client and no Anthropic model wrote: the wire wants one,
 and by this one it is known when it comes back, and taken out before Anthropic sees it."""
 
+FOREIGN_ITEM: Final = "rs_isartor_"
+"""How the ids of such reasoning begin where it is told to a client of Responses, for the same end."""
+
 
 class Plain:
     """Makes plain deltas of one wire's, and gives tool calls the client's names and ids."""
@@ -90,9 +93,11 @@ class Plain:
 
     def _begin(self, index: int, part: Part) -> list[Delta]:
         if isinstance(part, ToolCall) and part.name in self._offered:
-            self._called = True
-            self._held[index] = part  # told when it is whole
-            return []
+            if self._offered[part.name].custom:
+                self._called = True
+                self._held[index] = part  # told when it is whole: its text stands inside JSON
+                return []
+            part = self._own(part)
         self._refused = self._refused or (isinstance(part, Text) and part.extra == REFUSAL)
         self._called = self._called or isinstance(part, ToolCall)
         self._numbers[index] = self._next
@@ -136,8 +141,8 @@ class Plain:
             raise Untranslatable("an answer that the client is to have continued")
         if reason == "end" and self._called:  # compatible servers of chat say so
             reason = "tool"
-        if self._target == CHAT and reason == "refusal" and not self._refused:
-            reason = "filter"  # chat says a refusal by a field of its own; what was said before one is not in it
+        if self._target in (CHAT, RESPONSES) and reason == "refusal" and not self._refused:
+            reason = "filter"  # OpenAI's wires say a refusal in a field of its own, and nothing was said there
         return Stop(reason, sequence=stop.sequence)
 
 
@@ -193,4 +198,23 @@ def _as_messages(reply: Reply) -> Reply:
     )
 
 
-_TELLING: Final[Mapping[str, Callable[[Reply], Reply]]] = {MESSAGES: _as_messages}
+def _as_responses(reply: Reply) -> Reply:
+    return replace(reply, parts=tuple(_item(part, f"{reply.id}_{n}") for n, part in enumerate(reply.parts)))
+
+
+def _item(part: Part, name: str) -> Part:
+    match part:
+        case Text(text) if part.extra == REFUSAL:
+            content = [{"type": "refusal", "refusal": text}]
+            item = {"type": "message", "id": f"msg_{name}", "role": "assistant", "status": "completed"}
+            return Opaque(RESPONSES, {**item, "content": content})
+        case Thinking(text):
+            return Thinking(text, extra={"id": f"{FOREIGN_ITEM}{name}"})
+        case _:
+            return part
+
+
+_TELLING: Final[Mapping[str, Callable[[Reply], Reply]]] = {
+    MESSAGES: _as_messages,
+    RESPONSES: _as_responses,
+}

@@ -7,7 +7,7 @@ from typing import Final
 
 from isartor_addon.core.prompt import Json
 from isartor_addon.wire.translation.left_out import CHAT, MESSAGES, RESPONSES
-from isartor_addon.wire.translation.replies import FOREIGN
+from isartor_addon.wire.translation.replies import FOREIGN, FOREIGN_ITEM
 
 _STREAMS: Final = {CHAT: False, MESSAGES: False, RESPONSES: False, "ollama": True}
 """Wires that say in the body whether to stream, and what they do where it says nothing."""
@@ -29,23 +29,26 @@ def adjusted(wire: str, body: Mapping[str, Json], *, model: str, stream: bool) -
         changed["stream"] = stream
         if not stream:
             changed.pop("stream_options", None)
-    if wire == MESSAGES and isinstance(body.get("messages"), list):
-        changed["messages"] = _without_foreign(body["messages"], "content")
+    messages, items = body.get("messages"), body.get("input")
+    if wire == MESSAGES and isinstance(messages, list):
+        changed["messages"] = [each for message in messages for each in _own(message)]
+    if wire == RESPONSES and isinstance(items, list) and any(map(_is_foreign, items)):
+        changed["input"] = [item for item in items if not _is_foreign(item)]
     return changed
 
 
-def _without_foreign(messages: list[Json], field: str) -> list[Json]:
-    kept: list[Json] = []
-    for message in messages:
-        content = message.get(field) if isinstance(message, dict) else None
-        if not isinstance(content, list) or not any(map(_is_foreign, content)):
-            kept.append(message)
-            continue
-        left = [block for block in content if not _is_foreign(block)]
-        if left:
-            kept.append({**message, field: left})
-    return kept
+def _own(message: Json) -> list[Json]:
+    """A message without foreign reasoning; none where nothing else was in it."""
+    content = message.get("content") if isinstance(message, dict) else None
+    if not isinstance(content, list) or not any(map(_is_foreign, content)):
+        return [message]
+    left = [block for block in content if not _is_foreign(block)]
+    return [{**message, "content": left}] if left else []
 
 
 def _is_foreign(block: Json) -> bool:
-    return isinstance(block, dict) and block.get("type") == "thinking" and block.get("signature") == FOREIGN
+    if not isinstance(block, dict):
+        return False
+    if block.get("type") == "reasoning":
+        return str(block.get("id")).startswith(FOREIGN_ITEM)
+    return block.get("type") == "thinking" and block.get("signature") == FOREIGN

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import orjson
+
 from isartor_addon.core.errors import Untranslatable
 from isartor_addon.core.reply import Delta, Finished, join
 from isartor_addon.wire.base import Mode, Wire
+from isartor_addon.wire.openai_responses_stream import as_sse
 from isartor_addon.wire.translation.replies import as_told
 from isartor_addon.wire.translation.tellers_chat import ChatTeller
+from isartor_addon.wire.translation.tellers_gemini import GeminiTeller
 from isartor_addon.wire.translation.tellers_messages import MessagesTeller
+from isartor_addon.wire.translation.tellers_responses import ResponsesTeller
 
 
 class Teller(Protocol):
@@ -53,5 +58,11 @@ def teller(wire: Wire, mode: Mode) -> Teller:
             return ChatTeller(usage_chunk=mode == "sse+usage")
         case "anthropic_messages", "sse":
             return MessagesTeller()
+        case "openai_responses", "sse" | "ws":
+            return ResponsesTeller(as_sse if mode == "sse" else orjson.dumps)
+        case "gemini", "sse" | "array":
+            return GeminiTeller(mode, "")
+        case "gemini_internal", "sse" | "array":
+            return GeminiTeller(mode, "response")
         case _:
             raise Untranslatable(f"replies are not told live on {wire.name} as {mode}")

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from isartor_addon.layers.cloud import breaker
 from isartor_addon.layers.cloud.breaker import Breaker
 from isartor_addon.layers.cloud.failures import Failure
-from isartor_addon.layers.cloud.health import MOST, State
-from isartor_addon.layers.cloud.keys import Key, Pool
+from isartor_addon.layers.cloud.health import MOST
 from tests.layers.cloud.scripted import BEGUN, REFUSED, Act, Drive, plan, script, state, status, target
 
 
@@ -89,28 +86,6 @@ def test_what_was_never_asked_is_not_counted() -> None:
     for kind in ("untranslatable", "quota"):
         Drive().run(plan("alpha"), known, script(alpha=[Act(Failure(0, kind))]))  # type: ignore[arg-type]
     assert (0, 0) == (known.of(plan("alpha"), target("alpha")).failures, known.health[("alpha", "m")].successes)
-
-
-def test_the_document_says_how_everybody_fares() -> None:
-    """Successes, failures, latency, the last error, breakers and keys are in it, and no secret."""
-    known = State({"alpha": Pool((Key("env:A", "sk-alpha-0123456789abcdef"),))})
-    acts = script(alpha=[status(500, detail="boom"), Act(BEGUN.result, 0.25)])
-    drive = Drive().run(plan("alpha"), known, acts)
-    document = known.document(drive.now + 10)
-    assert {
-        "provider": "alpha",
-        "model": "m",
-        "breaker": "closed",
-        "tried_again_in_s": 0.0,
-        "successes": 1,
-        "failures": 1,
-        "latency_ms": 250.0,
-        "last_error": "500: boom",
-    }.items() <= document["health"][0].items()
-    assert {"name": "env:A", "masked": "...cdef", "standing": "ready", "ready_in_s": 0.0, "uses": 2} == document[
-        "keys"
-    ]["alpha"][0]
-    assert "0123456789" not in json.dumps(document)
 
 
 def test_latency_is_a_mean_that_forgets() -> None:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from isartor_addon.core.errors import BadReply
-from isartor_addon.core.prompt import Part, Text, Thinking, ToolCall
+from isartor_addon.core.prompt import Opaque, Part, Text, Thinking, ToolCall
 from isartor_addon.core.reply import Reply
 from isartor_addon.wire import WIRES
 from isartor_addon.wire.base import Mode, Wire
@@ -15,7 +15,10 @@ from isartor_addon.wire.translate import SOURCES, TARGETS, Passage
 from tests.wire.test_transcripts import WITHOUT_USAGE, modes_of
 from tests.wire.transcripts import Transcript, read, transcripts
 
-ONLY_THEIRS = ("compaction_sse", "pause_json", "web_search_sse", "custom_tool_sse")
+ONLY_THEIRS = (
+    *("compaction_sse", "pause_json", "web_search_sse", "web_search_json", "custom_tool_sse"),
+    *("tool_chain_1_ws", "empty_output_in_terminal_sse", "malformed_call_json"),
+)
 """What no other wire can say."""
 RECORDED = [
     case
@@ -33,14 +36,23 @@ def carried(
     return (*told, *passage.close())
 
 
-def words(parts: tuple[Part, ...], kind: type[Text] | type[Thinking]) -> str:
-    return "".join(part.text for part in parts if isinstance(part, kind))
+def words(parts: tuple[Part, ...]) -> str:
+    """All the text, the words of a refusal among it."""
+    return "".join(
+        _refusal(part) if isinstance(part, Opaque) else part.text for part in parts if isinstance(part, Text | Opaque)
+    )
+
+
+def _refusal(part: Opaque) -> str:
+    """What a message of Responses says that holds a refusal."""
+    return "".join(each.get("refusal", "") for each in part.value.get("content", ()))
 
 
 def essence(reply: Reply) -> tuple[object, ...]:
     """What every wire can say of a reply: how it splits its words into parts is its own."""
     calls = [(part.name, json.loads(part.arguments or "{}")) for part in reply.parts if isinstance(part, ToolCall)]
-    return words(reply.parts, Thinking), words(reply.parts, Text), calls, reply.model
+    thinking = "".join(part.text for part in reply.parts if isinstance(part, Thinking))
+    return thinking, words(reply.parts), calls, reply.model
 
 
 def counts(reply: Reply) -> tuple[int, int, int, int]:
