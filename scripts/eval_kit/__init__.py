@@ -1,0 +1,1 @@
+"""What measures the semantic layer's decision; `scripts/eval_semantic` runs it."""
