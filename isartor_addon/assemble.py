@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from isartor_addon.config.load import VAULT_VARIABLE
 from isartor_addon.config.places import absolute, places
@@ -23,6 +23,7 @@ from isartor_addon.layers.cloud.attempt import Asker
 from isartor_addon.layers.cloud.client import Address, Client, Terms
 from isartor_addon.layers.cloud.configured import Cloud, cloud_of
 from isartor_addon.layers.cloud.layer import CloudLayer
+from isartor_addon.layers.cloud.report import report
 from isartor_addon.layers.delivery import Delivery
 from isartor_addon.layers.exact.layer import ExactLayer, Lifetimes
 from isartor_addon.layers.ports import Clock
@@ -63,6 +64,7 @@ class House:
     journal: Journal
     leases: FileLeases | None
     cloud: Cloud
+    """The providers of chains, and how they fare."""
     reach: Reach
     client: Client
     """Asks the providers of chains."""
@@ -76,6 +78,10 @@ class House:
     def replaying(self) -> bool:
         """Whether nothing may be asked of a provider."""
         return bool(self.config.cassette) and self.config.cassette_mode == "replay"
+
+    def report_providers(self) -> dict[str, Any]:
+        """How providers fare in this process; see `layers.cloud.report`."""
+        return {"pid": os.getpid(), **report(self.cloud, self.clock.monotonic())}
 
     def close(self) -> None:
         """Finish what is being written, and let what is being asked end."""
@@ -103,8 +109,8 @@ def build(config: Config, *, is_own: Callable[[Address], bool] = _nobody) -> Hou
     """
     set_up(config.log_level)
     clock = SystemClock()
-    reach = Reach(offline=config.offline, hosts=config.offline_hosts)
-    client = Client(_terms(config), reach, is_own=is_own)
+    reach = reach_of(config)
+    client = Client(terms_of(config), reach, is_own=is_own)
     cloud = open_cloud(config)
     store = open_store(config, clock)
     leases = None if isinstance(store, Cassette) else FileLeases(places(config).cache / "leases")
@@ -151,7 +157,13 @@ def _secret_of(config: Config, source: str) -> str | None:
     return secret
 
 
-def _terms(config: Config) -> Terms:
+def reach_of(config: Config) -> Reach:
+    """Where connections may lead."""
+    return Reach(offline=config.offline, hosts=config.offline_hosts)
+
+
+def terms_of(config: Config) -> Terms:
+    """How providers are reached."""
     egress = config.egress
     return Terms(
         connect_s=egress.connect_s,

@@ -28,6 +28,7 @@ def test_settings_named_in_the_text_exist() -> None:
     known = {name for key in keys() for name in (key.name, key.option, key.env)} | {
         "ISARTOR_CONFIG",
         "ISARTOR_PYTHON",
+        "ISARTOR_VAULT_PASSPHRASE",
         "isartor_addon",
         "isartor_not_recorded",
     }

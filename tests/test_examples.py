@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from isartor_addon.config.load import load
+from isartor_addon.layers.cloud.configured import chains_of
+from isartor_addon.layers.cloud.plan import plan_for
 from tests.e2e.conftest import launch, provider
 from tests.e2e.harness import OPENAI, Proxy, Setup
 
@@ -41,6 +43,23 @@ def test_config() -> None:
         config.door.openai,
         dict(config.door.prefixes),
     )
+
+
+def test_chain() -> None:
+    """A request comes to the targets that the file's comments say, in that order."""
+    chains = chains_of(load(file=EXAMPLES / "chain.toml", environ={}))
+    plan = plan_for(chains, model="claude-opus-5", host="api.anthropic.com", client="claude_code")
+    assert plan is not None
+    assert [
+        ("client", "claude-opus-5"),
+        ("anthropic/claude-opus-5", "claude-opus-5"),
+        ("openrouter/anthropic/claude-sonnet-4", "anthropic/claude-sonnet-4"),
+        ("local/qwen3-coder", "qwen3-coder"),
+    ] == [(target.name, target.model) for target in plan.targets]
+    aider = plan_for(chains, model="fast", host="api.openai.com", client="aider")
+    assert aider is not None
+    assert (60.0, ["gpt-4o-mini", "openrouter/auto"]) == (aider.deadline_s, [each.model for each in aider.targets])
+    assert plan_for(chains, model="gpt-4o", host="api.openai.com", client="codex") is None
 
 
 def test_base_url(launch: Callable[..., Proxy]) -> None:

@@ -37,9 +37,10 @@ MAY: dict[str, frozenset[str]] = {
     "intake": frozenset({"core", "wire", "clients", "config"}),
     "pipeline": frozenset({"core", "layers.base", "layers.ports"}),
     "assemble": INNER | {"intake", "pipeline"},
+    "roster": frozenset({"core", "config.schema", "layers.cloud", "assemble"}),
     "proxy": INNER - {"layers", "store", "models"}
     | {"proxy", "workers", "assemble", "intake", "pipeline", "layers.ports", "store.running"},
-    "cli": INNER - {"layers", "models"} | {"cli", "workers", "assemble", "pipeline", "proxy", "layers.ports"},
+    "cli": INNER - {"layers", "models"} | {"cli", "workers", "assemble", "roster", "pipeline", "proxy", "layers.ports"},
     "addon": frozenset({"proxy"}),
     "__main__": frozenset({"cli"}),
     "script_name": frozenset(),

@@ -22,6 +22,8 @@ VERBS = {
     "trust": "show, install or remove the certificate authority",
     "cache": "look at stored answers, remove and pin them",
     "cassette": "move recordings between machines",
+    "keys": "keep providers' keys",
+    "providers": "show the providers that may be asked, and how they fare",
     "explain": "say why an answer came from the store or did not",
     "config": "show the settings that hold, and who says so",
     "addon-path": "print the file for `mitmdump -s`",

@@ -8,6 +8,7 @@ from isartor_addon.cli.settings import add_settings, print_json, source_of
 from isartor_addon.config.explain import explain, table
 from isartor_addon.config.load import build
 from isartor_addon.config.places import places
+from isartor_addon.roster import check
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,11 +25,13 @@ def run(arguments: argparse.Namespace) -> int:
         print(table(), end="")
         return 0
     source = source_of(arguments)
+    config = build(source)
+    check(config)
     effective = explain(source)
     if arguments.json:
         print_json({each.key.name: {"value": each.shown, "source": each.source} for each in effective})
         return 0
-    print(f"# home: {places(build(source)).home}")
+    print(f"# home: {places(config).home}")
     names = max(len(each.key.name) for each in effective)
     for each in effective:
         print(f"{each.key.name:<{names}} = {each.shown}  # {each.source}")

@@ -17,7 +17,7 @@ SHELLS: tuple[Shell, ...] = ("bash", "zsh", "fish", "powershell")
 SAVED = "_ISARTOR_SAVED"
 """Holds what our exports replaced, as JSON, so that `--unset` can put it back."""
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_USER = "isartor"
+USER = "isartor"
 """The user name with which the token is shown; the same as in `proxy/launch.py`."""
 
 
@@ -39,7 +39,7 @@ class Target:
         if not self.token:
             return f"http://{self.proxy}"
         token = re.sub(r"[^A-Za-z0-9._~-]", lambda found: f"%{ord(found[0]):02X}", self.token)
-        return f"http://{_USER}:{token}@{self.proxy}"
+        return f"http://{USER}:{token}@{self.proxy}"
 
 
 def exports(target: Target, before: Mapping[str, str], clients: Iterable[Client] = ()) -> dict[str, str]:

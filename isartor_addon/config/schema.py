@@ -138,10 +138,10 @@ class Egress:
 class ProviderTable:
     """One of `[[providers]]`."""
 
-    name: str = required("A provider of the catalogue, or a name of your own.")
+    name: str = required("A provider of the catalogue (`isartor providers --all`), or a name of your own.")
     key: tuple[str, ...] = setting(
         (),
-        "Where its key is: `vault:NAME`, `env:VARIABLE`, or `client`: the client's own, at "
+        "Where its key is: `vault:NAME` (`isartor keys set NAME`), `env:VARIABLE`, or `client`: the client's own, at "
         "the client's own provider only. A list for several.",
         lone=True,
     )

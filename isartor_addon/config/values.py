@@ -34,7 +34,7 @@ _SHARES = ("semantic.threshold", "semantic.max_error_rate", "semantic.shadow_sha
 """Numbers between 0 and 1."""
 _PROFILES = ("chat", "faq", "agent", "off")
 _AT_LEAST_ONE = ("body_limit_mb", "cache.size_mb", "egress.connect_s", "egress.silence_s", "egress.connections")
-_RESERVED = frozenset({"v1", "v1beta", "v1alpha", "v1internal", "api", "healthz"})
+_RESERVED = frozenset({"v1", "v1beta", "v1alpha", "v1internal", "api", "healthz", "debug"})
 """First segments of the door's own paths."""
 
 

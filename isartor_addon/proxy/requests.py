@@ -15,7 +15,7 @@ from isartor_addon.core.errors import BadControl, ClientMistake, NotRecorded
 from isartor_addon.core.exchange import Exchange, Request
 from isartor_addon.core.outcome import Answer, Outcome, Refuse, Relayed, Stream
 from isartor_addon.intake import Sender, read_body
-from isartor_addon.proxy import coding, convert, models, native
+from isartor_addon.proxy import coding, convert, debug, models, native
 from isartor_addon.proxy.door import Door
 from isartor_addon.proxy.ours import DOOR, sender_of
 from isartor_addon.proxy.passing import Passing, Sent
@@ -62,6 +62,9 @@ class Requests:
         house, request = self._house(), flow.request
         if request.path.partition("?")[0] == "/healthz":
             flow.response = convert.json_response(200, b'{"status":"ok","version":"%b"}' % __version__.encode())
+            return
+        if debug.is_for_us(request):
+            flow.response = debug.answer(flow, house)
             return
         if models.is_for_us(request, replaying=house.replaying):
             flow.metadata[models.ASKED] = True

@@ -96,9 +96,11 @@ class Client:
         """Ends when all connections are closed, once there is nothing more to wait for."""
 
     @asynccontextmanager
-    async def ask(self, url: str, headers: Mapping[str, str], body: bytes) -> AsyncGenerator[Received]:
+    async def ask(
+        self, url: str, headers: Mapping[str, str], body: bytes, *, method: str = "POST"
+    ) -> AsyncGenerator[Received]:
         """
-        POST `body` to `url`.
+        Send `body` to `url`.
 
         Args:
             url: whole, with its query.
@@ -117,7 +119,7 @@ class Client:
         # Compressed pieces of a stream may wait for more to be compressed with.
         sent = {**headers, "accept-encoding": "identity"}
         request = httpx2.Request(
-            "POST",
+            method,
             url,
             headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in sent.items()],
             content=body,

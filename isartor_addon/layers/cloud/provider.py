@@ -24,6 +24,13 @@ PATHS: Mapping[str, str] = {
     "ollama": "/api/chat",
 }
 """The wires in which a provider can be asked, and the path each has after the base URL where nothing else is said."""
+_LISTS = (
+    ("/chat/completions", "/models"),
+    ("/responses", "/models"),
+    ("/messages", "/models"),
+    ("/models/{model}:{method}", "/models"),
+    ("/api/chat", "/api/tags"),
+)
 _LOCAL_NAMES = (".local", ".internal", ".lan", ".home.arpa", ".localhost")
 
 
@@ -87,6 +94,14 @@ def request_target(provider: Provider, model: str, *, stream: bool, wire: str | 
     path = path.replace("{model}", quote(model, safe="")).replace("{method}", method)
     if wire == "gemini" and stream:
         path += "?alt=sse"
+    return provider.base_url.removesuffix(f"/{path.split('/')[1]}") + path
+
+
+def list_target(provider: Provider) -> str:
+    """The URL at which a provider lists its models, in the manner of its wire."""
+    path = provider.paths.get(provider.wire, PATHS[provider.wire])
+    for end, instead in _LISTS:
+        path = path.replace(end, instead)
     return provider.base_url.removesuffix(f"/{path.split('/')[1]}") + path
 
 
