@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.fake.model import Json, Model, Question, Turn, tokens, words
+from tests.fake.model import Json, Model, Question, Turn, own_words, tokens
 from tests.fake.plan import Asked, Said, sse, stream, whole
 
 
@@ -56,24 +56,21 @@ def _question(body: Json) -> Question:
     return Question(
         text=next(filter(None, map(_said, reversed(turns))), ""),
         tools={tool["name"]: tool.get("input_schema") or {} for tool in body.get("tools") or []},
-        answered=any(part.get("type") == "tool_result" for part in parts),
+        answered=_results(turns) if any(part.get("type") == "tool_result" for part in parts) else 0,
         schema=wanted.get("schema") if wanted.get("type") == "json_schema" else None,
         forced=choice.get("name", "") if choice.get("type") == "tool" else "",
     )
 
 
+def _results(turns: list[Json]) -> int:
+    """How many results of tools stand after the user's last words."""
+    last = next((at for at, turn in reversed(list(enumerate(turns))) if _said(turn)), 0)
+    parts = [part for turn in turns[last:] if isinstance(turn.get("content"), list) for part in turn["content"]]
+    return sum(part.get("type") == "tool_result" for part in parts)
+
+
 def _said(turn: Json) -> str:
-    """The user's own words in a turn: no tool results, no reminders that a client put there."""
-    if turn.get("role") != "user":
-        return ""
-    content = turn.get("content")
-    if isinstance(content, list):
-        content = [
-            part
-            for part in content
-            if part.get("type") == "text" and not part.get("text", "").startswith("<system-reminder>")
-        ]
-    return words(content)
+    return own_words(turn.get("content")) if turn.get("role") == "user" else ""
 
 
 def _blocks(turn: Turn) -> list[Json]:

@@ -95,6 +95,6 @@ def _question(body: Json) -> Question:
     return Question(
         text=next(filter(None, reversed(said)), ""),
         tools=tools,
-        answered=bool(turns) and any("functionResponse" in part for part in turns[-1].get("parts") or []),
+        answered=int(bool(turns) and any("functionResponse" in part for part in turns[-1].get("parts") or [])),
         schema=schema,
     )

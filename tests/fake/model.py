@@ -1,7 +1,8 @@
 """What the fake model says: numbered text, so that a replay shows, or the tool call that the prompt scripts.
 
 `please [[tool:Bash {"command": "echo hi"}]]` makes it call that tool if the request offers it, and answer in words when
-the tool's result comes back. `[[think]]` makes it think first, where the wire can show that.
+the tool's result comes back; of several such scripts in one prompt each is called when the one before has its result.
+`[[think]]` makes it think first, where the wire can show that.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 type Json = Any
 
 _SCRIPTED = re.compile(r"\[\[tool:([\w.\-]+)\s*(\{.*?\})?\]\]", re.S)
+_REMINDER = re.compile(r"<system-reminder>.*?(?:</system-reminder>|\Z)", re.S)
 EPOCH = 1_750_000_000
 """Where the fake clock starts: answer n is made n seconds later."""
 
@@ -28,8 +30,8 @@ class Question:
     """The user's last words."""
     tools: Mapping[str, Json] = field(default_factory=dict)
     """Name to schema."""
-    answered: bool = False
-    """Whether the last thing said is a tool's result."""
+    answered: int = 0
+    """How many results of tools have been said since; 0 where the last thing said is none."""
     schema: Json = None
     """What the answer must look like."""
     forced: str = ""
@@ -87,9 +89,10 @@ class Model:
 def _called(question: Question) -> tuple[str, Json] | None:
     if question.forced in question.tools:
         return question.forced, None
-    scripted = None if question.answered else _SCRIPTED.search(question.text)
-    if not scripted:
+    scripts = list(_SCRIPTED.finditer(question.text))[question.answered :]
+    if not scripts:
         return None
+    scripted = scripts[0]
     wanted = scripted[1].lower()
     name = next((tool for tool in question.tools if tool.lower() == wanted), "")
     return (name, _arguments(scripted[2] or "{}")) if name else None
@@ -101,6 +104,13 @@ def _arguments(text: str) -> Json:
         return json.loads(text)
     except ValueError:
         return json.loads(json.loads(f'"{text}"'))
+
+
+def own_words(content: Json) -> str:
+    """The user's own words in a message: no tool results, no reminders that a client put there."""
+    if isinstance(content, list):
+        content = [part for part in content if part.get("type") == "text"]
+    return _REMINDER.sub("", words(content)).strip()
 
 
 def tokens(value: Json) -> int:

@@ -22,7 +22,7 @@ def ollama(asked: Asked, model: Model) -> Said:
         Question(
             text=words(turns[-1].get("content")) if chat and turns else words(asked.body.get("prompt")),
             tools={function["name"]: function.get("parameters") or {} for function in functions},
-            answered=bool(turns) and turns[-1].get("role") == "tool",
+            answered=int(bool(turns) and turns[-1].get("role") == "tool"),
         )
     )
     head = {"model": asked.body.get("model", "fake"), "created_at": f"2025-06-15T15:06:{turn.n % 60:02d}.000000Z"}

@@ -7,7 +7,7 @@ import json
 import struct
 import zlib
 
-from tests.fake.model import EPOCH, Json, Model, Question, Turn, tokens, words
+from tests.fake.model import EPOCH, Json, Model, Question, Turn, own_words, tokens, words
 from tests.fake.plan import Asked, Said, sse, stream, whole
 
 
@@ -37,6 +37,10 @@ def chat(asked: Asked, model: Model) -> Said:
     return whole(reply, headers=headers, generated=True)
 
 
+def _said(message: Json) -> str:
+    return own_words(message.get("content")) if message.get("role") == "user" else ""
+
+
 def _question(body: Json) -> Question:
     messages = body.get("messages") or []
     functions = [tool.get("function") or tool for tool in body.get("tools") or []]
@@ -45,10 +49,11 @@ def _question(body: Json) -> Question:
     if wanted.get("type") == "json_object":
         schema = {"type": "object", "properties": {"answer": {"type": "string"}}}
     choice = body.get("tool_choice")
+    asked = next((at for at, message in reversed(list(enumerate(messages))) if _said(message)), 0)
     return Question(
-        text=next((words(m.get("content")) for m in reversed(messages) if m.get("role") == "user"), ""),
+        text=_said(messages[asked]) if messages else "",
         tools={function["name"]: function.get("parameters") or {} for function in functions if function.get("name")},
-        answered=bool(messages) and messages[-1].get("role") == "tool",
+        answered=sum(message.get("role") == "tool" for message in messages[asked:]),
         schema=schema,
         forced=(choice.get("function") or {}).get("name", "") if isinstance(choice, dict) else "",
     )

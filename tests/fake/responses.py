@@ -57,7 +57,7 @@ def _answer(body: Json, model: Model) -> tuple[Turn, list[Json]]:
         Question(
             text=next((words(i.get("content")) for i in reversed(items) if i.get("role") == "user"), ""),
             tools=tools.schemas,
-            answered=bool(items) and str(items[-1].get("type", "")).endswith("_output"),
+            answered=int(bool(items) and str(items[-1].get("type", "")).endswith("_output")),
             schema=wanted.get("schema") if wanted.get("type") == "json_schema" else None,
         )
     )
