@@ -56,7 +56,9 @@ def said_of(reply: Reply) -> tuple[str, str, list[Json]]:
         raise Untranslatable("an image in a reply")
     if "response" in reply.extra and "tool_calls" in written:
         raise Untranslatable("a generate reply has no tool calls")
-    return written.get("content", ""), written.get("thinking", ""), written.get("tool_calls", [])
+    # The parts of one answer are one text; those of a request's message are told apart.
+    text = "".join(part.text for part in reply.parts if isinstance(part, Text))
+    return text, written.get("thinking", ""), written.get("tool_calls", [])
 
 
 def line(reply: Reply, *, text: str = "", thinking: str = "", calls: Iterable[Json] = ()) -> dict[str, Json]:

@@ -16,6 +16,7 @@ from isartor_addon.wire.base import Route, Wire
 from isartor_addon.wire.translation import (
     asks_chat,
     asks_gemini,
+    asks_local,
     asks_messages,
     asks_responses,
     bodies_chat,
@@ -25,7 +26,7 @@ from isartor_addon.wire.translation import (
 )
 from isartor_addon.wire.translation.ask import Ask, Offered
 from isartor_addon.wire.translation.errors import said_by
-from isartor_addon.wire.translation.left_out import CHAT, GEMINI, INTERNAL, MESSAGES, RESPONSES
+from isartor_addon.wire.translation.left_out import CHAT, GEMINI, INTERNAL, MESSAGES, NATIVE, OLLAMA, RESPONSES
 from isartor_addon.wire.translation.passage import Passage
 from isartor_addon.wire.translation.same import adjusted
 
@@ -37,6 +38,8 @@ SOURCES: Final[Mapping[str, Callable[[Prompt], Ask]]] = {
     MESSAGES: asks_messages.read,
     GEMINI: asks_gemini.read,
     INTERNAL: asks_gemini.read_internal,
+    OLLAMA: asks_local.read_ollama,
+    NATIVE: asks_local.read_native,
 }
 """The client's wire to the reader of its requests."""
 TARGETS: Final[Mapping[str, Callable[..., dict[str, Json]]]] = {

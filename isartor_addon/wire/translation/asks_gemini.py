@@ -24,10 +24,9 @@ from isartor_addon.core.prompt import (
 from isartor_addon.wire.fields import asked, rest
 from isartor_addon.wire.translation.ask import Ask, Choice, Effort, Format, Function
 from isartor_addon.wire.translation.efforts import effort_of, effort_of_budget
-from isartor_addon.wire.translation.ids import made
 from isartor_addon.wire.translation.left_out import GEMINI, leave
 from isartor_addon.wire.translation.schemas import json_schema
-from isartor_addon.wire.translation.turns import arranged
+from isartor_addon.wire.translation.turns import arranged, with_ids
 
 _CONFIG: Final = ("generationConfig", "generation_config")
 _READ: Final = (
@@ -60,7 +59,7 @@ def read(prompt: Prompt) -> Ask:
     choice, tools = _choice(prompt.tool_choice, tools)
     system = (Turn("system", prompt.system),) if prompt.system else ()
     return Ask(
-        turns=arranged(_with_ids([_turn(turn) for turn in (*system, *prompt.turns)])),
+        turns=arranged(with_ids([_turn(turn) for turn in (*system, *prompt.turns)])),
         tools=tools,
         choice=choice,
         sampling=prompt.sampling,
@@ -125,32 +124,6 @@ def _check_held(held: Mapping[str, Json]) -> None:
         spelling = value == "" or name == "response"
         if not spelling and value is not None and name not in ("displayName", "display_name", "willContinue", "args"):
             raise Untranslatable(f"{name} of a part of Gemini's")
-
-
-def _with_ids(turns: list[Turn]) -> list[Turn]:
-    """Give ids to calls that have none, and to results the id of the first call of their name that waits for one."""
-    waiting: list[tuple[str, str]] = []
-    found: list[Turn] = []
-    for number, turn in enumerate(turns):
-        parts: list[Part] = []
-        for place, part in enumerate(turn.parts):
-            if isinstance(part, ToolCall):
-                part = part if part.id else replace(part, id=made("gemini", str(number), str(place), part.name))
-                waiting.append((part.name, part.id))
-            elif isinstance(part, ToolResult):
-                part = part if part.call_id else replace(part, call_id=_call_for(part.name, waiting))
-                waiting = [each for each in waiting if each[1] != part.call_id]
-                part = replace(part, name="")
-            parts.append(part)
-        found.append(replace(turn, parts=tuple(parts)))
-    return found
-
-
-def _call_for(name: str, waiting: list[tuple[str, str]]) -> str:
-    call_id = next((each for tool, each in waiting if tool == name), None)
-    if call_id is None:
-        raise Untranslatable("a function's response without its call")
-    return call_id
 
 
 def _tool(tool: Tool) -> Function:

@@ -14,7 +14,7 @@ from isartor_addon.wire.gemini import WIRE
 from isartor_addon.wire.translation.ask import Ask, Choice, Format, Function
 from isartor_addon.wire.translation.efforts import gemini_config
 from isartor_addon.wire.translation.media import public, typed
-from isartor_addon.wire.translation.turns import result_text, shown, split_system
+from isartor_addon.wire.translation.turns import shown, split_system, text_of
 
 _UNSIGNED: Final = re.compile(r"(?:.*/)?gemini-[12]\b")
 """Models that take calls without a signature."""
@@ -52,9 +52,7 @@ def write(ask: Ask, *, model: str, stream: bool) -> dict[str, Json]:
 def _turn(turn: Turn, names: dict[str, str], *, signed: bool) -> Turn:
     if turn.role == "tool":
         results = [part for part in turn.parts if isinstance(part, ToolResult)]
-        told = [
-            ToolResult(each.call_id, (Text(result_text(each)),), _name(each, names), extra=_SPOKEN) for each in results
-        ]
+        told = [_told(each, names) for each in results]
         return Turn("user", (*told, *(_part(part) for part in shown(results))))
     parts = [_part(part) for part in turn.parts if part != Text("")]
     first = next((place for place, part in enumerate(parts) if isinstance(part, ToolCall)), None)
@@ -65,8 +63,11 @@ def _turn(turn: Turn, names: dict[str, str], *, signed: bool) -> Turn:
     return Turn(turn.role, tuple(parts))
 
 
-_SPOKEN: Final = {"functionResponse": {"response": {"output": ""}}}
-"""The form in which a function's text is told."""
+def _told(result: ToolResult, names: dict[str, str]) -> ToolResult:
+    """A result as the field of a response that says whether the tool failed."""
+    text = text_of(part for part in result.parts if isinstance(part, Text))
+    form = {"functionResponse": {"response": {"error" if result.is_error else "output": ""}}}
+    return ToolResult(result.call_id, (Text(text),), _name(result, names), result.is_error, form)
 
 
 def _name(result: ToolResult, names: dict[str, str]) -> str:

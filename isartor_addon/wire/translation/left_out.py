@@ -44,6 +44,8 @@ RESPONSES: Final = "openai_responses"
 MESSAGES: Final = "anthropic_messages"
 GEMINI: Final = "gemini"
 INTERNAL: Final = "gemini_internal"
+OLLAMA: Final = "ollama"
+NATIVE: Final = "native"
 
 LEFT_OUT: Final[tuple[Left, ...]] = (
     Left(CHAT, "body", ("metadata", "store", "user", "service_tier", "safety_identifier"), BOOKKEEPING),
@@ -114,6 +116,15 @@ LEFT_OUT: Final[tuple[Left, ...]] = (
     Left(GEMINI, "generationConfig", ("responseLogprobs", "enableEnhancedCivicAnswers"), DEFAULT, only=(False,)),
     Left(GEMINI, "generationConfig", ("responseModalities",), DEFAULT, only=(["TEXT"],)),
     Left(GEMINI, "generationConfig", ("mediaResolution",), WISH),
+    Left(OLLAMA, "body", ("keep_alive",), SPEED),
+    Left(OLLAMA, "body", ("stream", "truncate", "shift"), DEFAULT, only=(True, False)),
+    Left(OLLAMA, "body", ("tools", "images", "messages"), DEFAULT, only=([],)),
+    Left(
+        OLLAMA, "options", ("num_ctx", "num_keep", "num_batch", "num_gpu", "num_thread", "main_gpu", "use_mmap"), SPEED
+    ),
+    Left(OLLAMA, "turn", ("tool_calls", "images", "thinking"), DEFAULT, only=([], "")),
+    Left(OLLAMA, "part", ("type",), DEFAULT, only=("function",)),
+    Left(OLLAMA, "part", ("index",), ECHO),
 )
 
 

@@ -18,6 +18,13 @@ _BY_ENDING: Final = {
     "pdf": "application/pdf",
     "txt": "text/plain",
 }
+_BY_BEGIN: Final = (
+    ("iVBORw0KGgo", "image/png"),
+    ("/9j/", "image/jpeg"),
+    ("R0lGOD", "image/gif"),
+    ("UklGR", "image/webp"),
+)
+"""Base64 of the bytes with which the formats begin."""
 PDF: Final = "application/pdf"
 
 
@@ -64,3 +71,16 @@ def as_text(part: Part) -> Part:
     except (binascii.Error, UnicodeDecodeError) as error:
         raise Untranslatable("a text document that is not UTF-8") from error
     return Text(f"{part.name}\n\n{words}" if part.name else words)
+
+
+def sniffed(part: Image) -> Image:
+    """
+    A picture with the media type that its first bytes show, for wires that say none.
+
+    Raises:
+        Untranslatable: they show none that is known.
+    """
+    media_type = part.media_type or next((kind for begin, kind in _BY_BEGIN if part.data.startswith(begin)), "")
+    if not media_type:
+        raise Untranslatable("a picture of an unknown type")
+    return Image(part.data, media_type, part.url)

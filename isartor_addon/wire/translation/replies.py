@@ -18,7 +18,7 @@ from isartor_addon.wire.base import Wire
 from isartor_addon.wire.translation import custom
 from isartor_addon.wire.translation.ask import Offered
 from isartor_addon.wire.translation.ids import fitting, made
-from isartor_addon.wire.translation.left_out import CHAT, MESSAGES, RESPONSES
+from isartor_addon.wire.translation.left_out import CHAT, GEMINI, INTERNAL, MESSAGES, OLLAMA, RESPONSES
 
 REFUSAL: Final[Mapping[str, Json]] = {"field": "refusal"}
 """The `extra` of a Text with which the model refuses, for the wires that keep it apart from answers (OpenAI's)."""
@@ -189,6 +189,10 @@ def as_told(reply: Reply, target: str) -> Reply:
     return tell(told) if tell else told
 
 
+def _without_notes(reply: Reply) -> Reply:
+    return replace(reply, extra={})
+
+
 def _as_messages(reply: Reply) -> Reply:
     parts = (Thinking(part.text, FOREIGN) if isinstance(part, Thinking) else part for part in reply.parts)
     return replace(
@@ -217,4 +221,7 @@ def _item(part: Part, name: str) -> Part:
 _TELLING: Final[Mapping[str, Callable[[Reply], Reply]]] = {
     MESSAGES: _as_messages,
     RESPONSES: _as_responses,
+    OLLAMA: _without_notes,
+    GEMINI: _without_notes,
+    INTERNAL: _without_notes,
 }

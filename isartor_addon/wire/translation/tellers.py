@@ -14,6 +14,7 @@ from isartor_addon.wire.translation.replies import as_told
 from isartor_addon.wire.translation.tellers_chat import ChatTeller
 from isartor_addon.wire.translation.tellers_gemini import GeminiTeller
 from isartor_addon.wire.translation.tellers_messages import MessagesTeller
+from isartor_addon.wire.translation.tellers_ollama import OllamaTeller
 from isartor_addon.wire.translation.tellers_responses import ResponsesTeller
 
 
@@ -64,5 +65,7 @@ def teller(wire: Wire, mode: Mode) -> Teller:
             return GeminiTeller(mode, "")
         case "gemini_internal", "sse" | "array":
             return GeminiTeller(mode, "response")
+        case "ollama", "ndjson":
+            return OllamaTeller()
         case _:
             raise Untranslatable(f"replies are not told live on {wire.name} as {mode}")

@@ -12,6 +12,7 @@ from typing import Final
 
 from isartor_addon.core.errors import Untranslatable
 from isartor_addon.core.prompt import Document, Image, Part, Role, Text, ToolCall, ToolResult, Turn
+from isartor_addon.wire.translation.ids import made
 
 SEPARATOR: Final = "\n\n"
 """Between texts that one wire keeps apart and another has as one."""
@@ -89,3 +90,36 @@ def _reminder(turn: Turn) -> Turn:
 def calls_of(turn: Turn) -> tuple[ToolCall, ...]:
     """The tool calls of a turn."""
     return tuple(part for part in turn.parts if isinstance(part, ToolCall))
+
+
+def with_ids(turns: list[Turn]) -> list[Turn]:
+    """
+    Give ids to calls that have none, and to results the id of the first call of their name that waits for one.
+
+    For wires that need none (Gemini, Ollama). The same conversation gets the same ids, however often it is read.
+
+    Raises:
+        Untranslatable: a result has no call.
+    """
+    waiting: list[tuple[str, str]] = []
+    found: list[Turn] = []
+    for number, turn in enumerate(turns):
+        parts: list[Part] = []
+        for place, part in enumerate(turn.parts):
+            if isinstance(part, ToolCall):
+                part = part if part.id else replace(part, id=made("call", str(number), str(place), part.name))
+                waiting.append((part.name, part.id))
+            elif isinstance(part, ToolResult):
+                part = part if part.call_id else replace(part, call_id=_call_for(part.name, waiting))
+                waiting = [each for each in waiting if each[1] != part.call_id]
+                part = replace(part, name="")
+            parts.append(part)
+        found.append(replace(turn, parts=tuple(parts)))
+    return found
+
+
+def _call_for(name: str, waiting: list[tuple[str, str]]) -> str:
+    call_id = next((each for tool, each in waiting if tool == name), None)
+    if call_id is None:
+        raise Untranslatable("a tool's result without its call")
+    return call_id
