@@ -144,7 +144,7 @@ def _choice(value: Json, tools: tuple[Function, ...]) -> tuple[Choice | None, tu
     config = asked.object(held, "functionCallingConfig")
     names = config.get("allowedFunctionNames") or config.get("allowed_function_names") or []
     mode = config.get("mode") or "AUTO"
-    if names:
+    if len(names) > 1 or (names and mode != "ANY"):
         tools = tuple(tool for tool in tools if tool.name in asked.items(names, "allowedFunctionNames"))
     match mode:
         case "AUTO" | "MODE_UNSPECIFIED" | "VALIDATED":
