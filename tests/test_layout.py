@@ -70,6 +70,9 @@ IMPURE = frozenset(
 )
 """Modules that a pure room does not import: time, ids and the world are arguments there."""
 
+CHAIN = "breaker catalog chain configured failures features health keys outgoing plan provider report".split()
+"""Modules of `layers/cloud` that are pure as well."""
+
 FORBIDDEN = ("utils", "util", "helpers", "helper", "common", "manager", "handler", "misc")
 
 
@@ -225,6 +228,17 @@ def test_pure_rooms_open_nothing(room: str) -> None:
             called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
             if called in ("open", "print", "input") or isinstance(node, ast.AsyncFunctionDef):
                 wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}")  # type: ignore[attr-defined]
+    assert wrong == []
+
+
+def test_the_chain_does_not_touch_the_world() -> None:
+    """Nor does what decides whom to ask: time and chance are its arguments, and its driver connects."""
+    wrong = [
+        str(each)
+        for name in CHAIN
+        for each in imports_of(PACKAGE / "layers" / "cloud" / f"{name}.py")
+        if each.target in IMPURE or each.target.split(".")[0] in IMPURE
+    ]
     assert wrong == []
 
 

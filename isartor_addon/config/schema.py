@@ -158,7 +158,8 @@ class ProviderTable:
     model: str = setting("", "What it is asked for where it does not know the client's model.")
     models: tuple[str, ...] = setting((), "Patterns of models that it knows by the client's names.")
     takes: tuple[str, ...] = setting(
-        (), "What it can be asked for, where that is not all of it: `tools`, `images`, `documents`, ..."
+        (),
+        "What it can be asked for besides words, if not all of `tools`, `images`, `documents`, `json_schema`.",
     )
     headers: Mapping[str, str] = setting({}, "Sent with every request to it; never a credential.")
     parameters: Mapping[str, str] = setting({}, 'What its address needs: `{ region = "eu-west-1" }`.')

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from isartor_addon.layers.cloud.provider import Feature, Provider
+from isartor_addon.layers.cloud.provider import ALL, Feature, Provider
 
-_TEXT: frozenset[Feature] = frozenset({"streaming", "json_schema"})
+_TEXT: frozenset[Feature] = frozenset({"json_schema"})
 _TOOLS: frozenset[Feature] = _TEXT | {"tools"}
 _SIGHT: frozenset[Feature] = _TOOLS | {"images"}
 _CHAT = "openai_chat"
@@ -49,7 +49,7 @@ _PROVIDERS = (
         "https://api.openai.com/v1",
         model="gpt-4o-mini",
         models=("gpt-*", "o1*", "o3*", "o4*", "chatgpt-*", "codex-*"),
-        takes=_SIGHT | {"documents", "thinking"},
+        takes=ALL,
         hosts=(".api.openai.com",),
         openai_responses="/responses",
     ),
@@ -129,7 +129,7 @@ _PROVIDERS = (
         "https://api.deepseek.com",
         model="deepseek-flash",
         models=("deepseek-*",),
-        takes=_TOOLS | {"thinking"},
+        takes=_TOOLS,
         anthropic_messages="/anthropic/v1/messages",
     ),
     _compatible("xai", "https://api.x.ai/v1", model="grok-4.3", models=("grok-*",), openai_responses="/responses"),
@@ -145,7 +145,7 @@ _PROVIDERS = (
         "https://openrouter.ai/api/v1",
         model="openrouter/auto",
         models=("*/*",),
-        takes=_SIGHT | {"documents", "thinking"},
+        takes=ALL,
         openai_responses="/responses",
         anthropic_messages="/messages",
     ),

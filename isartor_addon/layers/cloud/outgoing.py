@@ -15,9 +15,10 @@ import orjson
 
 from isartor_addon.core.errors import KeyWithheld
 from isartor_addon.core.exchange import Exchange, Request
+from isartor_addon.layers.cloud.features import require
 from isartor_addon.layers.cloud.keys import Key
 from isartor_addon.layers.cloud.plan import Target
-from isartor_addon.layers.cloud.provider import Provider, auth_headers, may_see_key, request_target
+from isartor_addon.layers.cloud.provider import ALL, Provider, auth_headers, may_see_key, request_target
 from isartor_addon.wire import WIRES
 from isartor_addon.wire.translate import Offered, offered, translate_request
 
@@ -97,6 +98,8 @@ def _url(request: Request, path: str) -> str:
 def _to(exchange: Exchange, provider: Provider, model: str, key: Key | None) -> Outgoing:
     route, streams = exchange.route, exchange.mode != "json"
     wire = WIRES[provider.wire_for(route.wire.name)]
+    if provider.takes != ALL:
+        require(provider, route.wire.parse(route, exchange.body))
     body = translate_request(route, exchange.body, wire, model=model, stream=streams)
     url = request_target(provider, model, stream=streams, wire=wire.name)
     same_wire = wire.name == route.wire.name

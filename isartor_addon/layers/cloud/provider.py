@@ -12,9 +12,9 @@ from urllib.parse import quote, urlsplit
 from isartor_addon.core.errors import KeyWithheld
 
 Auth = Literal["bearer", "x-api-key", "x-goog-api-key", "api-key", "none"]
-Feature = Literal["tools", "images", "documents", "thinking", "json_schema", "streaming"]
+Feature = Literal["tools", "images", "documents", "json_schema"]
 
-ALL: frozenset[Feature] = frozenset({"tools", "images", "documents", "thinking", "json_schema", "streaming"})
+ALL: frozenset[Feature] = frozenset({"tools", "images", "documents", "json_schema"})
 """Every feature; a user's own provider is taken at its word."""
 PATHS: Mapping[str, str] = {
     "openai_chat": "/chat/completions",
@@ -51,6 +51,7 @@ class Provider:
     models: tuple[str, ...] = ()
     """Patterns of the models that it knows by the name clients give them."""
     takes: frozenset[Feature] = ALL
+    """What it can be asked for besides words; see `features.py`."""
     headers: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Sent with every request, names in lower case. Never a credential."""
     paths: Mapping[str, str] = field(default_factory=dict, hash=False)
