@@ -124,6 +124,9 @@ class _Descent:
                 step = steps.send(came)
         except StopIteration as end:
             self.failures = end.value
+            self.tried += [
+                f"{each.target.name} {each}" for each in self.failures if each.kind == "no_key" and each.target
+            ]
             return None
         finally:
             steps.close()
@@ -156,7 +159,8 @@ class _Descent:
             self.last = self.said_by
             return Opened(self.tag, self.said.status, self.said.headers, _given((self.said.body,)), self.told())
         status = self._status()
-        message = f"isartor: no provider answered ({', '.join(self.tried)})"
+        why = self.failures[-1].detail if self.failures else "there is none to ask"
+        message = f"isartor: no provider answered ({', '.join(self.tried)}): {why}"
         body = self.exchange.route.wire.error(status, "isartor_no_provider", message)
         return Opened(self.tag, status, _JSON, _given((body,)), self.told())
 
