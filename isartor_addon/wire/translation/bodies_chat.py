@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from isartor_addon.core.errors import Untranslatable
@@ -17,6 +18,7 @@ from isartor_addon.wire.translation.ask import Ask, Choice, Format, Function
 from isartor_addon.wire.translation.efforts import openai_word
 from isartor_addon.wire.translation.ids import fitting
 from isartor_addon.wire.translation.left_out import CHAT
+from isartor_addon.wire.translation.limits import within
 from isartor_addon.wire.translation.media import PDF, as_text, public
 from isartor_addon.wire.translation.turns import calls_of, result_text, shown, text_of
 
@@ -44,14 +46,14 @@ def write(ask: Ask, *, model: str, stream: bool) -> dict[str, Json]:
     if effort:
         extra["reasoning_effort"] = effort
     if ask.sampling.max_tokens is not None and not _NEW_LIMIT.match(model):
-        extra["max_tokens"] = ask.sampling.max_tokens
+        extra["max_tokens"] = 0  # the name under which the limit is written
     return WIRE.render(
         Prompt(
             model=model,
             turns=tuple(each for turn in ask.turns for each in _turns(turn)),
             tools=tuple(map(_tool, ask.tools)),
             tool_choice=_choice(ask.choice) if ask.tools else None,
-            sampling=ask.sampling,
+            sampling=replace(ask.sampling, max_tokens=within(ask.sampling.max_tokens, model)),
             response_format=_format(ask.format),
             stream=stream,
             extra=extra,

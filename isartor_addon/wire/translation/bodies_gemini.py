@@ -5,6 +5,7 @@ neither.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from isartor_addon.core.errors import Untranslatable
@@ -13,6 +14,7 @@ from isartor_addon.wire.fields import arguments_object, arguments_text
 from isartor_addon.wire.gemini import WIRE
 from isartor_addon.wire.translation.ask import Ask, Choice, Format, Function
 from isartor_addon.wire.translation.efforts import gemini_config
+from isartor_addon.wire.translation.limits import within
 from isartor_addon.wire.translation.media import public, typed
 from isartor_addon.wire.translation.turns import shown, split_system, text_of
 
@@ -42,7 +44,7 @@ def write(ask: Ask, *, model: str, stream: bool) -> dict[str, Json]:
             system=system,
             tools=tuple(map(_tool, ask.tools)),
             tool_choice=_choice(ask.choice) if ask.tools else None,
-            sampling=ask.sampling,
+            sampling=replace(ask.sampling, max_tokens=within(ask.sampling.max_tokens, model)),
             response_format=_format(ask.format),
             extra={"generationConfig": {"thinkingConfig": thinking}} if thinking else {},
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Final
 
@@ -27,17 +26,10 @@ from isartor_addon.wire.translation.ask import Ask, Choice, Format, Function
 from isartor_addon.wire.translation.efforts import anthropic_fields
 from isartor_addon.wire.translation.ids import fitting
 from isartor_addon.wire.translation.left_out import MESSAGES
+from isartor_addon.wire.translation.limits import ANTHROPIC_UNSAID, most, within
 from isartor_addon.wire.translation.media import PDF, as_text, public
 from isartor_addon.wire.translation.turns import split_system
 
-MOST_TOKENS: Final[tuple[tuple[str, int], ...]] = (
-    (r"claude-3-(?:opus|haiku|sonnet)", 4096),
-    (r"claude-3[-.]5", 8192),
-    (r"claude-opus-4(?:-1|-0|-2025|$|@)", 32000),
-    (r"", 64000),
-)
-"""Anthropic wants `max_tokens`, which others leave open. Where a request says none it is what the model can write at
-most: the first row whose pattern the model's name holds."""
 _CHOICES: Final = {"auto": "auto", "required": "any", "none": "none", "named": "tool"}
 _NOTHING: Final = {"type": "object", "properties": {}}
 
@@ -132,10 +124,10 @@ def _sampling(sampling: Sampling, model: str) -> Sampling:
         raise Untranslatable("Anthropic has no seed")
     if sampling.temperature is not None and sampling.temperature > 1:
         raise Untranslatable("Anthropic's temperature ends at 1")
-    most = next(limit for pattern, limit in MOST_TOKENS if re.search(pattern, model))
+    limit = within(sampling.max_tokens, model) or most(model) or ANTHROPIC_UNSAID
     # Newer models take temperature or top_p, not both; a top_p of 1 cuts nothing off, which is the default.
     top_p = None if sampling.temperature is not None and sampling.top_p == 1 else sampling.top_p
-    return replace(sampling, max_tokens=sampling.max_tokens if sampling.max_tokens is not None else most, top_p=top_p)
+    return replace(sampling, max_tokens=limit, top_p=top_p)
 
 
 def _format(form: Format | None) -> Json:

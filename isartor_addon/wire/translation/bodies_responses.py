@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from isartor_addon.core.prompt import Document, Image, Json, Part, Prompt, Text, Tool, ToolCall, ToolResult, Turn
@@ -11,6 +12,7 @@ from isartor_addon.wire.translation.bodies_chat import described
 from isartor_addon.wire.translation.efforts import openai_word
 from isartor_addon.wire.translation.ids import fitting
 from isartor_addon.wire.translation.left_out import RESPONSES
+from isartor_addon.wire.translation.limits import within
 from isartor_addon.wire.translation.media import as_text, public
 from isartor_addon.wire.translation.turns import result_text, text_of
 
@@ -39,7 +41,7 @@ def write(ask: Ask, *, model: str, stream: bool) -> dict[str, Json]:
             system=(Text(text_of(system)),) if system else (),
             tools=tuple(map(_tool, ask.tools)),
             tool_choice=_choice(ask.choice) if ask.tools else None,
-            sampling=ask.sampling,
+            sampling=replace(ask.sampling, max_tokens=within(ask.sampling.max_tokens, model)),
             response_format=_format(ask.format),
             stream=stream,
             extra=extra,

@@ -221,6 +221,21 @@ def test_anthropic_gets_a_limit(model: str, most: int) -> None:
 @pytest.mark.parametrize(
     ("target", "model", "field", "value"),
     [
+        ("openai_chat", "gpt-4o", "max_tokens", 16384),
+        ("openai_chat", "gpt-5", "max_completion_tokens", 128000),
+        ("openai_chat", "groq/some-llama", "max_tokens", 128000),
+        ("openai_responses", "o3", "max_output_tokens", 100000),
+        ("gemini", "gemini-2.5-pro", "generationConfig", {"maxOutputTokens": 65536}),
+    ],
+)
+def test_a_limit_beyond_the_models_own_is_the_models_own(target: str, model: str, field: str, value: Any) -> None:
+    """Asking for more would be an error; where the model's is not known, what was asked goes on."""
+    assert value == sent("anthropic_messages", target, model=model, max_tokens=128000)[field]
+
+
+@pytest.mark.parametrize(
+    ("target", "model", "field", "value"),
+    [
         ("openai_chat", "gpt-5", "reasoning_effort", "medium"),
         ("openai_chat", "gpt-4o", "reasoning_effort", None),
         ("openai_responses", "o4-mini", "reasoning", {"effort": "medium"}),
