@@ -6,6 +6,7 @@ readers of the wires both come from here.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -24,6 +25,8 @@ DEFAULT: Final = "says what every provider does unasked"
 WISH: Final = "a wish about length or detail that other providers have no setting for"
 UPFRONT: Final = "when the provider reads a tool's definition; all are told from the start"
 CHECKS: Final = "checks that the provider runs beside the model"
+FORGETTING: Final = "what the provider may forget of earlier content; others read all of it"
+MACHINE: Final = "how Ollama loads the model on its own machine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ LEFT_OUT: Final[tuple[Left, ...]] = (
     Left(MESSAGES, "body", ("metadata", "service_tier", "diagnostics"), BOOKKEEPING),
     Left(MESSAGES, "body", ("cache_control",), CACHE),
     Left(MESSAGES, "body", ("speed",), SPEED),
-    Left(MESSAGES, "body", ("context_management",), REASONING),
+    Left(MESSAGES, "body", ("context_management",), FORGETTING),
     Left(MESSAGES, "body", ("safeguards",), CHECKS),
     Left(MESSAGES, "body", ("stream",), DEFAULT, only=(False,)),
     Left(MESSAGES, "body", ("tools", "stop_sequences", "mcp_servers", "system", "betas"), DEFAULT, only=([], "")),
@@ -120,7 +123,10 @@ LEFT_OUT: Final[tuple[Left, ...]] = (
     Left(OLLAMA, "body", ("stream", "truncate", "shift"), DEFAULT, only=(True, False)),
     Left(OLLAMA, "body", ("tools", "images", "messages"), DEFAULT, only=([],)),
     Left(
-        OLLAMA, "options", ("num_ctx", "num_keep", "num_batch", "num_gpu", "num_thread", "main_gpu", "use_mmap"), SPEED
+        OLLAMA,
+        "options",
+        ("num_ctx", "num_keep", "num_batch", "num_gpu", "num_thread", "main_gpu", "use_mmap"),
+        MACHINE,
     ),
     Left(OLLAMA, "turn", ("tool_calls", "images", "thinking"), DEFAULT, only=([], "")),
     Left(OLLAMA, "part", ("type",), DEFAULT, only=("function",)),
@@ -164,3 +170,18 @@ def leave(wire: str, place: str, fields: Mapping[str, Json], *, known: Iterable[
 def _same(one: Json, other: Json) -> bool:
     """Equality that tells a boolean from a number."""
     return bool(one == other) and isinstance(one, bool) is isinstance(other, bool)
+
+
+def table() -> str:
+    """The table for the README, one row a reason; that empty fields say nothing needs no row."""
+    lines = ["| left out | because |", "|---|---|"]
+    for why in dict.fromkeys(row.why for row in LEFT_OUT):
+        rows = [row for row in LEFT_OUT if row.why == why and (not row.only or any(row.only))]
+        named = dict.fromkeys(_told(row, name) for row in rows for name in row.fields)
+        lines.append(f"| {', '.join(named)} | {why} |")
+    return "\n".join(lines) + "\n"
+
+
+def _told(row: Left, name: str) -> str:
+    values = " or ".join(json.dumps(value) for value in row.only)
+    return f"`{name}: {values}`" if values else f"`{name}`"
