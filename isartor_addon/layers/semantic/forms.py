@@ -62,8 +62,9 @@ FORMS = re.compile(
   | (?P<sharp>\b[CcFf](?:\+\+|\#))
   | (?P<word>[^\W\d_]+(?:'[^\W\d_]+)*)
   | (?P<sign>°[CF]|==+|!=+|<=|>=|&&|\|\||\*\*|\+\+|\.{2,3}(?=\w)|[%$€£¥<>=*/+|&^~\\])
+  | (?P<bracket>(?<=[\d*/+^])[()\[\]]|[()\[\]](?=[\d*/+^]))
   | (?P<hyphen>(?<=\w)-(?=\w))
-  | (?P<stop>[.,;:?!()\[\]{}\u2014\u2013¿¡'"…-]+)
+  | (?P<stop>[.,;:?!()\[\]{}\u2014\u2013¿¡…-]+|['"])
   | (?P<other>[^\w\s])
     """,
     re.VERBOSE | re.DOTALL,
@@ -170,6 +171,7 @@ READ: dict[str, Callable[[str], Item]] = {
     "mixed": _mixed,
     "sharp": lambda raw: Word(raw.lower()),
     "sign": _sign,
+    "bracket": _sign,
     "other": _sign,
 }
 """How each form is read."""

@@ -128,8 +128,10 @@ def tense(pair: Pair) -> str:
 
 
 def person(pair: Pair) -> str:
-    """Mine is not yours, nor his."""
+    """Mine is not yours, nor his; but how you do something is how I do it."""
     one, other = pair.one.person, pair.other.person
+    if pair.one.asks == pair.other.asks == {"how"} and pair.profile != "agent":
+        one, other = one - {"you"}, other - {"you"}
     if not (one ^ other) - {"i"}:
         return ""
     return "" if pair.profile == "faq" and not (one and other) else _differ(one, other)
@@ -251,7 +253,9 @@ def _words(side: Features, profile: Profile) -> Iterator[str]:
 
 DIRECTED = frozenset({"to", "from", "between", "before", "after", "instead", "over", "under"})
 """Ties that say which way round; where there is none, a service is asked one thing only."""
-MOVABLE = frozenset({"~", "to", "from", "during", "since", "until", "between", "if", "when", "before", "after"})
+MOVABLE = frozenset(
+    {"~", "for", "by", "about", "to", "from", "during", "since", "until", "between", "if", "when", "before", "after"}
+)
 """Parts so tied may change places with others; parts without a tie stay in their order."""
 
 
@@ -260,8 +264,10 @@ def _same_order(one: Features, other: Features, profile: Profile) -> bool:
         return True
     if one.symmetric and other.symmetric:
         return _chunks(one) == _chunks(other)
-    rights = [_canonical(other, profile, last_only=each) for each in (True, False)]
-    return any(_moved(_canonical(one, profile, last_only=each), right) for each in (True, False) for right in rights)
+    return any(
+        _moved(_canonical(one, profile, last_only=each), _canonical(other, profile, last_only=each))
+        for each in (True, False)
+    )
 
 
 def _moved(one: list[Part], other: list[Part]) -> bool:

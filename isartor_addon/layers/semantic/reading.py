@@ -17,7 +17,17 @@ from dataclasses import dataclass, field
 
 from isartor_addon.layers.semantic import lexicon
 from isartor_addon.layers.semantic.forms import CJK, Item, Token, Word, normal, scan
-from isartor_addon.layers.semantic.words import PUTTING, SPOKEN, SYMMETRIC, TAKING, TOPICS, VERBS, one_for_all, stem
+from isartor_addon.layers.semantic.words import (
+    PUTTING,
+    SPOKEN,
+    SYMMETRIC,
+    TAKING,
+    TOPICS,
+    VERBS,
+    corrected,
+    one_for_all,
+    stem,
+)
 
 SAID = {
     f"<{kind}>": said for kind, said in (("how", "how to"), ("what", "what is"), ("can", "can i"), ("must", "must i"))
@@ -62,7 +72,7 @@ PERSONS = (
 ASKED = frozenset("how why where when who which".split())
 PARTICLES = frozenset("you your he she they them".split())
 TIES = lexicon.LIGHT | lexicon.MARKERS.keys()
-WRITE = stem("write")
+WRITE, PURPOSE = stem("write"), stem("purpose")
 WRITTEN = {stem("return"): stem("get"), one_for_all("implementation"): ""}
 """In what is to be written, to return is to get, and an implementation is the thing itself."""
 CERTAIN = frozenset("must should may might".split())
@@ -162,7 +172,9 @@ class Reader:
 
     def _word(self, at: int, item: Word) -> None:
         word = item.text
-        if word.startswith("<"):
+        if word == "<request>":
+            self._request(at)
+        elif word.startswith("<"):
             self._ask(word[1:-1])
         elif self._counted(at, word):
             return
@@ -172,6 +184,13 @@ class Reader:
             return
         elif word not in self.silent:
             self._content(at, item)
+
+    def _request(self, at: int) -> None:
+        """Take it for a request if a verb follows; else it asks whether one can."""
+        following = self._text(at + 1)
+        if not following.startswith("<") and following not in ASKED and one_for_all(following) not in VERBS:
+            self.person.add("you")
+            self._ask("can")
 
     def _counted(self, at: int, word: str) -> bool:
         """Numbers in words, and what they count."""
@@ -209,7 +228,7 @@ class Reader:
             elif (word in CERTAIN and not self.asks & {"how", "when"}) or (word == "can" and "what" in self.asks):
                 self._keep(Token("word", word, word))
             elif word in ("do", "does") and "what" in self.asks and (self._ends(at) or self._text(at + 1) in TIES):
-                self._keep(Token("word", "purpose", word))  # "What does it do?"
+                self._keep(Token("word", PURPOSE, word))  # "What does it do?"
             return True
         if word in ASKED and (self.fresh or (not self.asks and word in ("how", "why", "where"))):
             self._ask(
@@ -224,9 +243,9 @@ class Reader:
         if one_for_all(following) in VERBS and (word == "to" or (word == "for" and following.endswith("ing"))):
             self.definite = False
         elif word in TIES and (self._ends(at) or (word == "for" and following in TIES)):
-            self._keep(Token("word", "purpose" if word == "for" and "what" in self.asks else word, word))
+            self._keep(Token("word", PURPOSE if word == "for" and "what" in self.asks else word, word))
         elif word in lexicon.LIGHT:
-            self._part(word if word in ("of", "by") else "~")
+            self._part(word if word in ("of", "by", "for", "about") or self._counts(at + 1) else "~")
         elif word in lexicon.MARKERS:
             marker = lexicon.MARKERS[word]
             self._part(marker)
@@ -236,6 +255,14 @@ class Reader:
             return False
         return True
 
+    def _counts(self, at: int) -> bool:
+        """Whether a number or a time comes next, an article aside."""
+        item = self.items[at] if at < len(self.items) else None
+        if isinstance(item, Word) and item.text in ("a", "an", "the", "every", "next", "last"):
+            return self._counts(at + 1)
+        number = isinstance(item, Token) and item.kind == "number"
+        return number or (isinstance(item, Word) and (item.text in lexicon.TIMES or item.text in lexicon.NUMBERS))
+
     def _unsaid(self, at: int, word: str) -> bool:
         """What is no content."""
         if word in PERSONS:
@@ -244,12 +271,16 @@ class Reader:
         if word == "this":
             self._keep(Token("word", word, word))
             return True
-        means = word == "mean" and "what" in self.asks and self._text(at - 1) not in ("the", "a")
+        if word == "a" and self.items[at] == Word("a", capital=True) and not self.fresh:
+            self._keep(Token("identifier", "A", "A"))
+            return True
+        means = word == "mean" and "what" in self.asks and (self._ends(at) or self._text(at + 1) in TIES)
         return word in PERSONS or word in self.silent or means
 
     def _content(self, at: int, item: Word) -> None:
         word = item.text
         if self.english:
+            word = word if item.capital else corrected(word)
             value = one_for_all(word)
             if not self.tokens:
                 value = self._opening(at, word, value)
@@ -279,9 +310,9 @@ class Reader:
     def _keep(self, token: Token) -> None:
         self.tokens.append(token)
         words = self.parts[-1][1]
-        if token.kind == "negation":
-            words.insert(0, token.value)  # wherever it stands in its part: "does not start", "doesn't it start"
-        elif token.kind in ("word", "entity"):
+        if token.kind == "negation" and self.asks and len(self.parts) == 1:
+            words.insert(0, token.value)  # why does it not start, why doesn't it start
+        elif token.kind in ("negation", "word", "entity"):
             words.append(token.value)
         else:
             words.append(f"{token.kind}:{token.value}")
@@ -313,7 +344,7 @@ class Reader:
         if parts and self.asks & {"how", "why"}:
             _make_active(parts, self.participles)
         verb, ties = (parts[0][1][0], {marker for marker, _ in parts}) if parts else ("", set[str]())
-        loose = {"by"} | ({"from"} if verb in TAKING and "to" not in ties else set())
+        loose = {"from"} if verb in TAKING and "to" not in ties else set[str]()
         loose |= {"to"} if verb in PUTTING and "from" not in ties else set()
         for marker, words in parts:
             yield ("~" if marker in loose else marker), tuple(words)
@@ -369,14 +400,14 @@ def embeddable(text: str) -> str:
     if CJK.search(text):
         return bare(text) or text.strip()
     tongue, items = items_of(text)
-    return " ".join(_spoken(items, tongue)) or text.strip()
+    return " ".join(filter(None, _spoken(items, tongue))) or text.strip()
 
 
 def _spoken(items: list[Item], tongue: str) -> Iterator[str]:
     for item in items:
         if isinstance(item, Token):
             yield item.plain
-        elif item and item.text in SAID:
-            yield SAID[item.text]
+        elif item and item.text.startswith("<"):
+            yield SAID.get(item.text, "")
         elif item:
-            yield SPOKEN.get(stem(item.text), item.text) if tongue == "en" else item.text
+            yield SPOKEN.get(stem(corrected(item.text)), item.text) if tongue == "en" else item.text

@@ -93,3 +93,29 @@ def _opposites() -> dict[str, frozenset[str]]:
 
 OPPOSITES = _opposites()
 """A word to its opposites, all as `stems` has them."""
+
+
+def _known() -> frozenset[str]:
+    lines = [*lexicon.SYNONYMS, *lexicon.FAQ_SYNONYMS, *(side for line in lexicon.OPPOSITES for side in line)]
+    tables = (lexicon.VERBS, lexicon.TOPICS, lexicon.QUANTIFIERS, *(things for _, _, things in lexicon.MAKING), *lines)
+    return frozenset(stem(word) for table in tables for word in table)
+
+
+KNOWN = _known()
+"""Stems of words that are surely words."""
+
+SHORTEST = 6
+"""Letters of a word whose spelling is corrected; shorter ones are too like others."""
+
+
+@lru_cache(CACHED)
+def corrected(word: str) -> str:
+    """`word`, or the one known word that it is with two neighbours in their places or a letter doubled or not."""
+    if len(word) < SHORTEST or stem(word) in KNOWN:
+        return word
+    pairs = range(1, len(word) - 1)
+    swapped = {word[:at] + word[at + 1] + word[at] + word[at + 2 :] for at in pairs if word[at] != word[at + 1]}
+    single = {word[:at] + word[at + 1 :] for at in pairs if word[at] == word[at + 1]}
+    double = {word[:at] + word[at] + word[at:] for at in pairs}
+    meant = {each for each in swapped | single | double if stem(each) in KNOWN}
+    return meant.pop() if len(meant) == 1 else word
