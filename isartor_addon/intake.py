@@ -18,10 +18,11 @@ from isartor_addon.core.exchange import CacheUse, Control, Exchange, Request
 from isartor_addon.core.identity import ANYONE, identify
 from isartor_addon.wire.base import Route
 
-CONTROL_HEADERS = ("x-isartor-cache", "x-isartor-ttl", "x-isartor-ticket")
+CONTROL_HEADERS = ("x-isartor-cache", "x-isartor-ttl", "x-isartor-ticket", "x-isartor-feedback", "x-isartor-key")
 """Request headers for us, which never reach a provider; also `cache-control`, where it says something to us."""
 _USES: Mapping[str, CacheUse] = {use: use for use in get_args(CacheUse)}
 _NO_CACHE = re.compile(r"\bno-cache\b", re.I)
+_KEY = re.compile(r"[0-9a-f]{6,64}")
 _TTL_DIGITS = 10
 """300 years; beyond, clocks overflow."""
 _NO_STORE = re.compile(r"\bno-store\b", re.I)
@@ -50,10 +51,21 @@ def read_control(headers: Mapping[str, str]) -> Control:
     ttl = headers.get("x-isartor-ttl", "").strip()
     if ttl and not (ttl.isascii() and ttl.isdigit() and len(ttl) <= _TTL_DIGITS):
         raise BadControl(f"isartor: x-isartor-ttl is {ttl[:40]!r}; it is a number of seconds")
+    wrong = _read_feedback(headers)
     said = headers.get("cache-control", "")
     no_store = _NO_STORE.search(said) is not None
     use = _USES[wish] if wish else "bypass" if no_store else "refresh" if _NO_CACHE.search(said) else "use"
-    return Control(cache=use, store=use != "bypass" and not no_store, ttl_s=int(ttl) if ttl else None)
+    return Control(cache=use, store=use != "bypass" and not no_store, ttl_s=int(ttl) if ttl else None, wrong=wrong)
+
+
+def _read_feedback(headers: Mapping[str, str]) -> str | None:
+    said = headers.get("x-isartor-feedback", "").lower().split()
+    if not said:
+        return None
+    key = said[1] if len(said) > 1 else headers.get("x-isartor-key", "").strip().lower()
+    if said[0] != "wrong" or len(said) > 2 or (key and not _KEY.fullmatch(key)):
+        raise BadControl("isartor: x-isartor-feedback can be `wrong` or `wrong KEY`; a key has 6 to 64 hex digits")
+    return key
 
 
 def read_body(routes: Sequence[Route], raw: bytes) -> tuple[Mapping[str, Any], Route]:

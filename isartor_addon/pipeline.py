@@ -37,6 +37,8 @@ class Pipeline:
 
     def peek(self, exchange: Exchange) -> Outcome | None:
         """What can be answered at once, from memory."""
+        if exchange.control.wrong is not None:  # which is to be seen to first
+            return None
         for layer in self.layers:
             if self._resting(layer):
                 continue

@@ -41,6 +41,8 @@ class Control:
     cache: CacheUse = "use"
     store: bool = True
     ttl_s: int | None = None
+    wrong: str | None = None
+    """A key, or its beginning, whose answer a person has found wrong; empty: the one to this very request."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,8 @@ class Answers(Protocol):
     def peek(self, key: str) -> Entry | None:
         """The entry, if it is in memory and fresh. Some microseconds; never touches the disk."""
 
-    async def get(self, key: str) -> Entry | None:
-        """The entry, if it is stored and fresh."""
+    async def get(self, key: str, *, counted: bool = True) -> Entry | None:
+        """The entry, if it is stored and fresh; `counted` among the hits or misses."""
 
     def put(self, entry: Entry, then: Callable[[], None] | None = None) -> None:
         """Keep `entry` in memory at once and on disk soon, in place of any other under its key.
@@ -176,3 +176,56 @@ class Counters(Protocol):
 
     def first(self, counter: Counter) -> bool:
         """Whether nobody has asked this of `counter` before, in whatever process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A hit of the semantic layer whose answer was held against the provider's."""
+
+    key: str
+    """The exact key of the entry."""
+    similarity: float
+    right: bool
+    """Whether the stored answer said the same."""
+    time: float
+    """Unix time, seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A request that was answered by another one's entry."""
+
+    asked: str
+    """The request's exact key."""
+    words: str
+    """What it asked."""
+    key: str
+    """The entry's exact key."""
+    similarity: float
+
+
+class Evidence(Protocol):
+    """What is known of the semantic layer's hits, by all processes of one store and after a restart. It never raises
+    for its own faults: evidence that cannot be read is no evidence.
+    """
+
+    async def checks(self, scope: str) -> Sequence[Check]:
+        """The latest checks in one scope."""
+
+    def checked(self, scope: str, check: Check, why: str) -> None:
+        """Keep the outcome of a check; `why` says what differed."""
+
+    def served(self, hit: Hit) -> None:
+        """A request was answered."""
+
+    def hit(self, key: str) -> Hit | None:
+        """The latest hit of a request or by an entry, by the beginning of its key; waits for the disk."""
+
+    def missed(self, asked: str, key: str, similarity: float, rule: str) -> None:
+        """The entry `key` was near, and `rule` has refused it."""
+
+    def taught(self, one: str, other: str, similarity: float) -> None:
+        """These words were taken for the same question, and are not."""
+
+    def close(self) -> None:
+        """Write what waits, and end."""

@@ -79,17 +79,17 @@ class AnswerStore:
         """The entry, if it is in memory and fresh."""
         return self._memory.get(key)
 
-    async def get(self, key: str) -> Entry | None:
+    async def get(self, key: str, *, counted: bool = True) -> Entry | None:
         """The entry, if it is stored and fresh, and found within `GET_S`."""
-        entry = self._memory.get(key)
+        entry = self._memory.get(key, counted=counted)
         if entry is not None:
             return entry
         generation = self._memory.generation
-        if self._memory.surely_new(key):
+        if self._memory.surely_new(key, counted=counted):
             self._usable()  # which tries a disk again that was off
             return None
         entry = await self._from_disk(key)
-        self._memory.found(key, entry, generation)
+        self._memory.found(key, entry, generation, counted=counted)
         return entry
 
     def put(self, entry: Entry, then: Callable[[], None] | None = None) -> None:

@@ -62,11 +62,11 @@ class Cassette:
             self._counts["hits"] += 1
         return entry
 
-    async def get(self, key: str) -> Entry | None:
+    async def get(self, key: str, *, counted: bool = True) -> Entry | None:
         """The recording, if there is one."""
-        entry = self.peek(key)
-        if entry is None:
-            self._counts["misses"] += 1
+        entry = self._entries.get(key)
+        if counted:
+            self._counts["hits" if entry is not None else "misses"] += 1
         return entry
 
     def put(self, entry: Entry, then: Callable[[], None] | None = None) -> None:

@@ -59,8 +59,8 @@ class Memory:
         self._used: set[str] = set()
         self._counts = dict.fromkeys(COUNTERS, 0)
 
-    def get(self, key: str) -> Entry | None:
-        """The entry, if it is here and fresh; a hit is counted."""
+    def get(self, key: str, *, counted: bool = True) -> Entry | None:
+        """The entry, if it is here and fresh; a hit is counted, if wanted."""
         now = self._clock.monotonic()
         with self._lock:
             if now >= self._look_at:
@@ -72,19 +72,21 @@ class Memory:
             if not entry.fresh(self._clock.time()):
                 self.front.drop(key)
                 return None
-            self._count("hits")
+            if counted:
+                self._count("hits")
             if slot is not None and now - slot.touched > TOUCH_S:
                 slot.touched = now
                 self._used.add(key)
         return entry
 
-    def surely_new(self, key: str) -> bool:
-        """Whether nobody has put `key` on the disk; if so, a miss is counted."""
+    def surely_new(self, key: str, *, counted: bool = True) -> bool:
+        """Whether nobody has put `key` on the disk; if so, a miss is counted, if wanted."""
         with self._lock:
             self._look(self._clock.monotonic())
             if not self._epoch.is_there or not self._known.lacks(key):
                 return False
-            self._count("misses")
+            if counted:
+                self._count("misses")
         return True
 
     def begin_reading(self) -> int:
@@ -100,18 +102,20 @@ class Memory:
         with self._lock:
             self._known.complete(ticket, keys)
 
-    def found(self, key: str, entry: Entry | None, generation: int) -> None:
+    def found(self, key: str, entry: Entry | None, generation: int, *, counted: bool = True) -> None:
         """
-        Take what was read from the disk, and count it.
+        Take what was read from the disk.
 
         Args:
             key: what was looked for.
             entry: what was found.
             generation: as it was before reading.
+            counted: whether it is a hit or a miss.
         """
         now = self._clock.monotonic()
         with self._lock:
-            self._count("misses" if entry is None else "hits")
+            if counted:
+                self._count("misses" if entry is None else "hits")
             if entry is None:
                 return
             self._used.add(key)

@@ -48,7 +48,7 @@ class FakeAnswers:
         """What is in memory."""
         return self._fresh(key) if self.in_memory else None
 
-    async def get(self, key: str) -> Entry | None:
+    async def get(self, key: str, *, counted: bool = True) -> Entry | None:
         """What is held."""
         if self.disk is not None:
             await self.disk.wait()

@@ -1,0 +1,123 @@
+"""When the provider has answered: the question is filed, and a stored answer in doubt is held against the fresh one."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from isartor_addon.core.errors import BadReply, EmbedderError, Untranslatable
+from isartor_addon.core.exchange import Exchange
+from isartor_addon.core.prompt import Text, Thinking, ToolCall
+from isartor_addon.core.recording import Entry, Recording
+from isartor_addon.core.reply import Reply
+from isartor_addon.layers.ports import Answers, Check, Clock, Embedder, Evidence, Near, Vectors
+from isartor_addon.layers.semantic.agreement import COMPARED, NEAR_ENOUGH, difference, plainly_same, said
+from isartor_addon.layers.semantic.judge import embeddable
+
+if TYPE_CHECKING:
+    from isartor_addon.layers.ports import Vector
+    from isartor_addon.wire.base import Mode, Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A stored answer that would have been given, and is to be checked."""
+
+    entry: Entry
+    similarity: float
+
+
+def short(near: Near) -> str:
+    """A candidate as people see it in the trail."""
+    return f"{near.key[:16]} at {near.similarity:.3f}"
+
+
+class Learner:
+    """Files questions and checks answers, in the background."""
+
+    def __init__(
+        self,
+        answers: Answers,
+        vectors: Vectors,
+        embedder: Embedder,
+        evidence: Evidence,
+        *,
+        clock: Clock,
+        tools: bool,
+    ) -> None:
+        """
+        Args:
+            answers: where the answer is, if it is kept.
+            vectors: where the question is filed.
+            embedder: makes vectors.
+            evidence: where the outcome of a check is kept.
+            clock: time.
+            tools: whether answers that call tools may be given to other words.
+        """
+        self._answers = answers
+        self._vectors = vectors
+        self._embedder = embedder
+        self._evidence = evidence
+        self._clock = clock
+        self._tools = tools
+
+    async def learn(
+        self, exchange: Exchange, recording: Recording, *, vector: Vector | None, doubt: Doubt | None
+    ) -> None:
+        """
+        Do what is to be done with a fresh answer.
+
+        Args:
+            exchange: who asked; it has a scope.
+            recording: the fresh answer.
+            vector: of the words, where they were embedded before.
+            doubt: what it is to be compared with.
+
+        Raises:
+            EmbedderError: there are no vectors to be had now.
+        """
+        try:
+            fresh = await _read(exchange.route.wire, recording)
+        except (BadReply, Untranslatable):  # several choices, log-probabilities
+            return
+        if doubt is not None:
+            await self._check(exchange, doubt, fresh)
+        if not self._may_be_given(fresh):
+            return
+        scope, key = exchange.in_scope(), exchange.identity.key
+        entry = await self._answers.get(key, counted=False)
+        if entry is None or entry.scope != scope.key:
+            return
+        if vector is None:
+            (vector,) = await self._embedder.embed([embeddable(scope.words)])
+        self._vectors.put(scope.key, key, vector)
+
+    def _may_be_given(self, reply: Reply) -> bool:
+        """Whether an answer may be given to other words than those it was given to."""
+        kinds = (Text, Thinking, ToolCall) if self._tools else (Text, Thinking)
+        return reply.stop.reason not in ("refusal", "filter") and all(isinstance(part, kinds) for part in reply.parts)
+
+    async def _check(self, exchange: Exchange, doubt: Doubt, fresh: Reply) -> None:
+        entry, words = doubt.entry, exchange.in_scope().words
+        try:
+            why = await self._differ(await _read(exchange.route.wire, entry.recording), fresh)
+        except (BadReply, Untranslatable, EmbedderError):  # then nobody can tell
+            return
+        check = Check(entry.key, doubt.similarity, not why, self._clock.time())
+        self._evidence.checked(entry.scope, check, why)
+        if why:
+            self._vectors.remove(entry.key)
+            self._evidence.taught(words, entry.words, doubt.similarity)
+
+    async def _differ(self, stored: Reply, fresh: Reply) -> str:
+        """What two answers differ in; empty if they say the same."""
+        one, other = said(stored), said(fresh)
+        if (why := difference(one, other)) or plainly_same(one, other) or one.words == other.words:
+            return why
+        left, right = await self._embedder.embed([one.words[:COMPARED] or ".", other.words[:COMPARED] or "."])
+        return "" if float(left @ right) >= NEAR_ENOUGH else "meaning"
+
+
+async def _read(wire: Wire, recording: Recording) -> Reply:
+    return await asyncio.to_thread(wire.read, cast("Mode", recording.mode), recording.content)
