@@ -8,14 +8,15 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 from isartor_addon.config.load import VAULT_VARIABLE
 from isartor_addon.config.places import absolute, places
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import StoreError
+from isartor_addon.core.exchange import Exchange
 from isartor_addon.core.reach import Reach
 from isartor_addon.intake import CONTROL_HEADERS, Intake
 from isartor_addon.layers.base import Layer
@@ -27,9 +28,11 @@ from isartor_addon.layers.cloud.report import report
 from isartor_addon.layers.delivery import Delivery
 from isartor_addon.layers.exact.layer import ExactLayer, Lifetimes
 from isartor_addon.layers.ports import Clock
+from isartor_addon.layers.semantic.correction import Corrections
 from isartor_addon.observe.journal import Journal
 from isartor_addon.observe.log import set_up
 from isartor_addon.pipeline import Pipeline
+from isartor_addon.semantics import Semantics, open_evidence
 from isartor_addon.store.answers import AnswerStore
 from isartor_addon.store.cassette import Cassette
 from isartor_addon.store.leases import FileLeases
@@ -68,6 +71,8 @@ class House:
     reach: Reach
     client: Client
     """Asks the providers of chains."""
+    semantics: Semantics | None
+    corrections: Corrections
 
     @property
     def chained(self) -> bool:
@@ -87,9 +92,23 @@ class House:
         """Finish what is being written, and let what is being asked end."""
         self.client.close()
         self.journal.close()
+        if self.semantics is not None:
+            self.semantics.close()
         self.store.close()
         if self.leases is not None:
             self.leases.close()
+
+    def correct(self, exchange: Exchange) -> None:
+        """Do as a person says in `exchange` of an earlier answer; waits for the disk."""
+        control, own = exchange.control, exchange.identity.key
+        about_own = own.startswith(control.wrong or "")
+        try:
+            removed = self.corrections.wrong(own if about_own else control.wrong or "", caller=exchange.caller)
+            exchange.note(ExactLayer.tag, "wrong", f"removed {', '.join(key[:16] for key in removed) or 'nothing'}")
+        except StoreError as error:
+            exchange.note(ExactLayer.tag, "fault", str(error))
+        fresh = about_own and control.cache in ("use", "exact")
+        exchange.control = replace(control, wrong=None, cache="refresh" if fresh else control.cache)
 
 
 def _nobody(_: Address) -> bool:
@@ -114,7 +133,13 @@ def build(config: Config, *, is_own: Callable[[Address], bool] = _nobody) -> Hou
     cloud = open_cloud(config)
     store = open_store(config, clock)
     leases = None if isinstance(store, Cassette) else FileLeases(places(config).cache / "leases")
-    layers = [*_layers(config, store, clock, leases), _cloud_layer(config, cloud, clock, client, reach)]
+    delivery = Delivery(clock, pace=config.cache.replay_pace)
+    semantics = _semantics(config, store, clock, delivery)
+    layers = [
+        *_exact_layer(config, store, clock, delivery, leases),
+        *([semantics.layer] if semantics is not None else ()),
+        _cloud_layer(config, cloud, clock, client, reach),
+    ]
     return House(
         config=config,
         clock=clock,
@@ -127,6 +152,8 @@ def build(config: Config, *, is_own: Callable[[Address], bool] = _nobody) -> Hou
         cloud=cloud,
         reach=reach,
         client=client,
+        semantics=semantics,
+        corrections=Corrections(store, semantics.evidence if semantics is not None else None, clock),
     )
 
 
@@ -191,7 +218,9 @@ def _secret(config: Config) -> bytes:
         return secrets.token_bytes(32)
 
 
-def _layers(config: Config, store: Store, clock: Clock, leases: FileLeases | None) -> list[Layer]:
+def _exact_layer(
+    config: Config, store: Store, clock: Clock, delivery: Delivery, leases: FileLeases | None
+) -> list[Layer]:
     cache = config.cache
     if not cache.enabled and not config.cassette:
         return []
@@ -201,12 +230,19 @@ def _layers(config: Config, store: Store, clock: Clock, leases: FileLeases | Non
             clock=clock,
             lifetimes=Lifetimes(cache.ttl_s, cache.ttl_by_model, cache.ttl_by_host),
             again=cache.again,
-            delivery=Delivery(clock, pace=cache.replay_pace),
+            delivery=delivery,
             single_flight=cache.single_flight,
             replay_only=bool(config.cassette) and config.cassette_mode == "replay",
             leases=leases,
         )
     ]
+
+
+def _semantics(config: Config, store: Store, clock: Clock, delivery: Delivery) -> Semantics | None:
+    """What answers other words; a cassette answers its own words only."""
+    if isinstance(store, Cassette) or not (config.cache.enabled and config.semantic.enabled):
+        return None
+    return Semantics(config, store, clock, delivery)
 
 
 def open_store(config: Config, clock: Clock) -> Store:
@@ -233,6 +269,18 @@ def open_shelf(config: Config) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+@contextmanager
+def open_corrections(config: Config) -> Iterator[Corrections]:
+    """
+    What takes answers back, for a command.
+
+    Raises:
+        ConfigError: the cassette cannot be used.
+    """
+    with open_shelf(config) as shelf, closing(open_evidence(config)) as evidence:
+        yield Corrections(shelf, None if config.cassette else evidence, SystemClock())
 
 
 def open_journal(config: Config) -> Journal:

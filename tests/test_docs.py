@@ -55,6 +55,7 @@ def test_every_header_is_named() -> None:
     """The headers that we read and write stand in the README, and no other."""
     named = set(re.findall(r"x-isartor-[a-z]+", README))
     said = {"x-isartor-layer", "x-isartor-deflected", "x-isartor-provider", "x-isartor-key", "x-isartor-age"}
+    said |= {"x-isartor-similarity", "x-isartor-matched"}
     assert named == said | set(CONTROL_HEADERS) - {"x-isartor-ticket"}
 
 

@@ -36,11 +36,14 @@ MAY: dict[str, frozenset[str]] = {
     "trust": frozenset({"core", "trust", "wire.hosts", "config.schema", "config.places"}),
     "intake": frozenset({"core", "wire", "clients", "config"}),
     "pipeline": frozenset({"core", "layers.base", "layers.ports"}),
-    "assemble": INNER | {"intake", "pipeline"},
+    "semantics": INNER,
+    "assemble": INNER | {"intake", "pipeline", "semantics"},
     "roster": frozenset({"core", "config.schema", "layers.cloud", "assemble"}),
     "proxy": INNER - {"layers", "store", "models"}
     | {"proxy", "workers", "assemble", "intake", "pipeline", "layers.ports", "store.running"},
-    "cli": INNER - {"layers", "models"} | {"cli", "workers", "assemble", "roster", "pipeline", "proxy", "layers.ports"},
+    "cli": INNER - {"layers", "models"}
+    | {"cli", "workers", "assemble", "semantics", "roster", "pipeline", "proxy", "layers.ports"}
+    | {"layers.semantic.evidence"},
     "addon": frozenset({"proxy"}),
     "__main__": frozenset({"cli"}),
     "script_name": frozenset(),

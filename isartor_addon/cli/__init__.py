@@ -21,6 +21,7 @@ VERBS = {
     "run": "run one tool with these exports",
     "trust": "show, install or remove the certificate authority",
     "cache": "look at stored answers, remove and pin them",
+    "semantic": "say what the semantic cache has done",
     "cassette": "move recordings between machines",
     "keys": "keep providers' keys",
     "providers": "show the providers that may be asked, and how they fare",

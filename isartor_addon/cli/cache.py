@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Any
 
-from isartor_addon.assemble import open_shelf
+from isartor_addon.assemble import open_corrections, open_shelf
 from isartor_addon.cli.settings import (
     add_settings,
     config_of,
@@ -42,10 +42,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     show = actions.add_parser("show", help="one answer")
     show.add_argument("key", type=_key, metavar="KEY")
     show.add_argument("--body", action="store_true", help="print the recorded body and nothing else")
+    wrong = actions.add_parser("wrong", help="take back an answer that was wrong, to its own words or to others")
+    wrong.add_argument("key", type=_key, metavar="KEY", help="of the request that got it, or of the answer")
     pin = actions.add_parser("pin", help="keep one answer for good")
     pin.add_argument("key", type=_key, metavar="KEY")
     pin.add_argument("--unpin", action="store_true", help="let it go its way again")
-    for each in (stats, listing, clear, show, pin):
+    for each in (stats, listing, clear, show, wrong, pin):
         add_settings(each)
         each.add_argument("--json", action="store_true", help="print for programs")
 
@@ -59,6 +61,8 @@ def _key(text: str) -> str:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it."""
+    if arguments.action == "wrong":
+        return _wrong(arguments)
     with open_shelf(config_of(arguments)) as shelf:
         return _ACTIONS[arguments.action](arguments, shelf)
 
@@ -109,6 +113,16 @@ def _show(arguments: argparse.Namespace, shelf: Shelf) -> int:
         # What a model wrote may hold control sequences; a terminal must not obey them.
         print("\n" + "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text) + more)
     return 0
+
+
+def _wrong(arguments: argparse.Namespace) -> int:
+    with open_corrections(config_of(arguments)) as corrections:
+        removed = corrections.wrong(arguments.key)
+    if arguments.json:
+        print_json({"removed": removed})
+    elif removed:
+        print(f"removed {', '.join(key[:16] for key in removed)}")
+    return 0 if removed else _not_found(arguments.key)
 
 
 def _pin(arguments: argparse.Namespace, shelf: Shelf) -> int:

@@ -30,6 +30,11 @@ class Places:
         return self.home / "ca"
 
     @property
+    def semantic(self) -> Path:
+        """The directory of the semantic layer: its index and its evidence."""
+        return self.cache / "semantic"
+
+    @property
     def certificate(self) -> Path:
         """The root that clients trust."""
         return self.ca / "mitmproxy-ca-cert.pem"

@@ -77,6 +77,7 @@ class Semantic:
         "The share of hits that are not served but checked: the provider's answer is compared with the stored one.",
     )
     verify_first: bool = setting(False, "Check the first hit of every stored answer so.")
+    wait_ms: int = setting(250, "How long a request waits for this layer at most.", unit="ms")
 
 
 @dataclass(frozen=True, slots=True)

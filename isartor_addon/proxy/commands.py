@@ -12,7 +12,7 @@ from isartor_addon.observe.explain import explain
 
 
 class Commands:
-    """`isartor.stats`, `isartor.explain`, `isartor.cache.clear`."""
+    """`isartor.stats`, `isartor.explain`, `isartor.wrong`, `isartor.cache.clear`."""
 
     def __init__(self, house: Callable[[], House]) -> None:
         self._house = house
@@ -29,6 +29,15 @@ class Commands:
             return explain(self._house().journal, asked.id)
         except LookupError as error:
             raise exceptions.CommandError(str(error)) from error
+
+    @command.command("isartor.wrong")
+    def wrong(self, asked: flow.Flow) -> str:
+        """Take back the answer that a request got from here: it is not given again, to whatever words."""
+        key = asked.metadata.get("isartor", {}).get("key", "")
+        removed = self._house().corrections.wrong(key) if key else []
+        if not removed:
+            raise exceptions.CommandError("no answer to this request is stored")
+        return f"removed {', '.join(each[:16] for each in removed)}"
 
     @command.command("isartor.cache.clear")
     def clear(self, model: str = "", host: str = "") -> str:

@@ -93,6 +93,8 @@ class Requests:
         convert.strip_control(flow.request, tenant_header=house.config.tenant_header)
         if flow.is_replay == "request" and exchange.control.cache in ("use", "exact"):  # by hand, in mitmproxy
             exchange.control = replace(exchange.control, cache="refresh")
+        if exchange.control.wrong is not None:
+            await asyncio.to_thread(house.correct, exchange)
         outcome = house.pipeline.peek(exchange)
         if outcome is None:
             outcome = await self._ask_unless_left(flow, exchange, house=house)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 CANDIDATES = 3
 """Stored questions that are looked at, nearest first."""
-PATIENCE_S = 0.25
-"""Nobody waits longer for this layer."""
 WORTH_NOTING = 0.7
 """Similarity from which a refused candidate is a near miss."""
 _MOST_UNDER_WAY = 1000
@@ -108,10 +106,10 @@ class SemanticLayer(Layer):
             exchange.note(self.tag, "miss", "nothing else is stored in its scope")
             return None
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(self._rules.wait_s):
                 found = await self._look(exchange, scope, under_way)
         except TimeoutError:
-            exchange.note(self.tag, "miss", f"it took longer than {PATIENCE_S * 1000:.0f} ms")
+            exchange.note(self.tag, "miss", f"it took longer than {self._rules.wait_s * 1000:.0f} ms")
             return None
         except EmbedderError as error:
             exchange.note(self.tag, "miss", f"not embedded: {error}")
@@ -134,6 +132,25 @@ class SemanticLayer(Layer):
         if under_way is None or not exchange.control.store:
             return
         self._start(self._learner.learn(exchange, recording, vector=under_way.vector, doubt=under_way.doubt))
+
+    async def fill(self, entries: Iterable[Entry]) -> None:
+        """
+        File what is stored, where the index has been lost.
+
+        Raises:
+            EmbedderError: there are no vectors to be had now.
+        """
+        await self._learner.fill(entries)
+
+    async def warm(self) -> None:
+        """
+        Load what loads itself when it is first used, so that nobody waits for it.
+
+        Raises:
+            EmbedderError: it cannot be loaded.
+        """
+        (vector,) = await self._embedder.embed(["ready"])
+        await self._vectors.nearest("", vector, 1)
 
     def _may_look(self, exchange: Exchange) -> tuple[Profile | None, str]:
         """The profile, or None and the reason why this layer keeps out of it. What costs least comes first."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -14,6 +16,7 @@ from isartor_addon.core.reply import Reply
 from isartor_addon.layers.ports import Answers, Check, Clock, Embedder, Evidence, Near, Vectors
 from isartor_addon.layers.semantic.agreement import COMPARED, NEAR_ENOUGH, difference, plainly_same, said
 from isartor_addon.layers.semantic.judge import embeddable
+from isartor_addon.wire import WIRES
 
 if TYPE_CHECKING:
     from isartor_addon.layers.ports import Vector
@@ -61,6 +64,7 @@ class Learner:
         self._evidence = evidence
         self._clock = clock
         self._tools = tools
+        self._warm = False
 
     async def learn(
         self, exchange: Exchange, recording: Recording, *, vector: Vector | None, doubt: Doubt | None
@@ -83,15 +87,32 @@ class Learner:
             return
         if doubt is not None:
             await self._check(exchange, doubt, fresh)
-        if not self._may_be_given(fresh):
-            return
-        scope, key = exchange.in_scope(), exchange.identity.key
-        entry = await self._answers.get(key, counted=False)
-        if entry is None or entry.scope != scope.key:
+        entry = await self._answers.get(exchange.identity.key, counted=False)
+        if entry is not None and entry.scope == exchange.in_scope().key:
+            await self._file(entry, fresh, vector)
+
+    async def fill(self, entries: Iterable[Entry]) -> None:
+        """
+        File what is stored, where an index has been lost.
+
+        Raises:
+            EmbedderError: there are no vectors to be had now.
+        """
+        for entry in entries:
+            wire = WIRES.get(entry.recording.wire)
+            if entry.scope and wire is not None:
+                with suppress(BadReply, Untranslatable):
+                    await self._file(entry, await _read(wire, entry.recording))
+
+    async def _file(self, entry: Entry, reply: Reply, vector: Vector | None = None) -> None:
+        if not self._may_be_given(reply):
             return
         if vector is None:
-            (vector,) = await self._embedder.embed([embeddable(scope.words)])
-        self._vectors.put(scope.key, key, vector)
+            (vector,) = await self._embedder.embed([embeddable(entry.words)])
+        if not self._warm:  # the index loads itself when it is first asked, and nobody is to wait for that
+            self._warm = True
+            await self._vectors.nearest(entry.scope, vector, 1)
+        self._vectors.put(entry.scope, entry.key, vector)
 
     def _may_be_given(self, reply: Reply) -> bool:
         """Whether an answer may be given to other words than those it was given to."""

@@ -23,6 +23,8 @@ class Rules:
     max_error_rate: float = 0.01
     shadow_share: float = 0.02
     verify_first: bool = False
+    wait_s: float = 0.25
+    """How long a request waits for the layer at most."""
 
     def profile(self, exchange: Exchange) -> Profile | None:
         """The profile of a request; None where the layer is off for it."""

@@ -9,7 +9,6 @@ import pytest
 
 from isartor_addon.core.outcome import Answer
 from isartor_addon.layers.ports import Check
-from isartor_addon.layers.semantic import layer as layer_module
 from isartor_addon.layers.semantic.rules import Rules
 from tests.core.asking import ANTHROPIC, RESPONSES
 from tests.layers.semantic.stage import ONE, OTHER, FakeEmbedder, Stage, asked, said, steps
@@ -249,10 +248,9 @@ def test_a_fault_of_the_embedder_is_a_miss() -> None:
     assert "l1a" == asyncio.run(scene()).layer
 
 
-def test_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_waits_for_it() -> None:
     """An embedder that takes too long costs its time and no more."""
-    monkeypatch.setattr(layer_module, "PATIENCE_S", 0.01)
-    stage, other = Stage(), asked(OTHER)
+    stage, other = Stage(Rules(shadow_share=0, wait_s=0.01)), asked(OTHER)
 
     async def scene() -> Any:
         await stage.teach(asked(ONE), said())
