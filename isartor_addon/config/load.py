@@ -25,7 +25,7 @@ from isartor_addon.core.errors import ConfigError
 CONFIG_VARIABLE = "ISARTOR_CONFIG"
 VAULT_VARIABLE = "ISARTOR_VAULT_PASSPHRASE"
 _NOT_SETTINGS = frozenset({CONFIG_VARIABLE, VAULT_VARIABLE, "ISARTOR_PYTHON"})
-_SECRET = frozenset({"token", "egress.proxy_login"})
+_SECRET = frozenset({"token", "egress.proxy_login", "embedder.key"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,22 @@ class Semantic:
 
 
 @dataclass(frozen=True, slots=True)
+class Embedder:
+    """What turns texts into vectors for the semantic layer."""
+
+    backend: str = setting(
+        "onnx",
+        "The model that is shipped (`onnx`; what it cannot read, such as Chinese, Japanese and Thai, is not matched), "
+        "a text-embeddings-inference server (`tei`), or an OpenAI-compatible one (`openai`).",
+        choices=("onnx", "tei", "openai"),
+    )
+    url: str = setting("", "The server's address: `http://127.0.0.1:8080`, `https://llm.example.com/v1`.")
+    model: str = setting("", "The server's model; a new name begins a new index.")
+    key: str = setting("", "Where the server's key is: `vault:NAME` or `env:VARIABLE`.")
+    timeout_s: float = setting(2.0, "How long the server may take; then it is a miss.", unit="s")
+
+
+@dataclass(frozen=True, slots=True)
 class Door:
     """The base-URL door on the proxy's own port."""
 
@@ -215,6 +231,7 @@ class Config:
     chain: tuple[ChainTable, ...] = setting((), "Who is asked when, in order; the first that fits a request counts.")
     cache: Cache = field(default_factory=Cache)
     semantic: Semantic = field(default_factory=Semantic)
+    embedder: Embedder = field(default_factory=Embedder)
     door: Door = field(default_factory=Door)
     lane: Lane = field(default_factory=Lane)
     streams: Streams = field(default_factory=Streams)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from isartor_addon.config.keys import Key, keys_of
 
-_SOURCE = re.compile(r"client|vault:[A-Za-z0-9][A-Za-z0-9._-]*|env:[A-Za-z_][A-Za-z0-9_]*")
+SOURCE = re.compile(r"client|vault:[A-Za-z0-9][A-Za-z0-9._-]*|env:[A-Za-z_][A-Za-z0-9_]*")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _PARAMETER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -80,7 +80,7 @@ def _meaning(name: str, value: Any) -> None:
         case "name" if not _NAME.fullmatch(value):
             raise BadValue("must be lower-case letters, digits, `.`, `_`, `-`")
         case "key":
-            if any(not _SOURCE.fullmatch(source) for source in value):
+            if any(not SOURCE.fullmatch(source) for source in value):
                 raise BadValue("must be `vault:NAME`, `env:VARIABLE` or `client`; a key itself does not belong here")
             if "client" in value and len(value) > 1:
                 raise BadValue("must be `client` alone, or other keys")

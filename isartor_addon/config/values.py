@@ -10,7 +10,7 @@ from dataclasses import is_dataclass
 from typing import Any
 
 from isartor_addon.config.keys import Key
-from isartor_addon.config.tables import BadValue, check_base_url, check_tables, plain
+from isartor_addon.config.tables import SOURCE, BadValue, check_base_url, check_tables, plain
 
 _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off")
@@ -144,6 +144,7 @@ def _whole(value: Any) -> bool:
 
 def _meaning(key: Key, value: Any) -> None:
     _check_bounds(key, value)
+    _check_embedder(key, value)
     match key.name:
         case "semantic.profiles" if unknown := set(value.values()) - set(_PROFILES):
             raise BadValue(f"must not hold `{min(unknown)}`: a profile is {', '.join(_PROFILES)}")
@@ -177,6 +178,16 @@ def _check_way_out(key: Key, value: Any) -> None:
             check_base_url(value)
         case "egress.proxy_login" if value and not value.partition(":")[2]:
             raise BadValue("must be `user:password`")
+
+
+def _check_embedder(key: Key, value: Any) -> None:
+    match key.name:
+        case "embedder.url" if value:
+            check_base_url(value)
+        case "embedder.key" if value and (value == "client" or not SOURCE.fullmatch(value)):
+            raise BadValue("must be `vault:NAME` or `env:VARIABLE`; a key itself does not belong here")
+        case "embedder.timeout_s" if value <= 0:
+            raise BadValue("must be more than 0")
 
 
 def _check_bounds(key: Key, value: Any) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from isartor_addon.core.errors import EmbedderError
 from isartor_addon.models import shipped
+from isartor_addon.models.pool import Pool
 from isartor_addon.models.reading import WINDOW
 
 if TYPE_CHECKING:
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from isartor_addon.models.onnx_session import OnnxSession
 
 THREADS = 2
-MOST_WAITING = 32
-"""Calls that wait for a thread; more are turned away, since they would come too late."""
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +31,10 @@ class OnnxEmbedder:
             folder: where the shipped files are.
         """
         self._folder = folder
-        self._pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="isartor-embed")
+        self._pool = Pool(THREADS)
         self._loading = threading.Lock()
         self._session: OnnxSession | None = None
         self._broken = ""
-        self._waiting = 0
-        self._closed = False
 
     @property
     def id(self) -> str:
@@ -54,7 +49,7 @@ class OnnxEmbedder:
         Raises:
             EmbedderError: it cannot be read.
         """
-        await self._run(self._loaded)
+        await self._pool.run(self._loaded)
 
     async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
         """
@@ -69,39 +64,18 @@ class OnnxEmbedder:
             session = self._loaded()
             return [session.embed(text) for text in texts]
 
-        return await self._run(work)
+        return await self._pool.run(work)
 
     async def windows(self, text: str) -> int:
         """In how many pieces `text` is read; 0 where it cannot be embedded."""
         try:
-            return len(await self._run(lambda: self._loaded().reader.windows(text)))
+            return len(await self._pool.run(lambda: self._loaded().reader.windows(text)))
         except EmbedderError:
             return 0
 
     def close(self) -> None:
         """Let go of the threads, when what they do is done."""
-        self._closed = True
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-    async def _run[T](self, work: Callable[[], T]) -> T:
-        if self._closed:
-            raise EmbedderError("the embedder is closed")
-        if self._waiting >= THREADS + MOST_WAITING:
-            raise EmbedderError("too many texts wait to be embedded")
-        self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            raise EmbedderError("the embedder was closed") from None
-        except EmbedderError:
-            raise
-        except Exception as error:
-            raise EmbedderError(f"the embedder failed: {type(error).__name__}") from error
-        finally:
-            self._waiting -= 1
+        self._pool.close()
 
     def _loaded(self) -> OnnxSession:
         with self._loading:

@@ -228,6 +228,22 @@ def test_table_has_a_row_for_each_setting() -> None:
     assert [f"| `{name}` " for name in names] == [line[: line.index("|", 1)] for line in table().splitlines()[2:]]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("embedder.url", "a.example", "is `a.example`, but it must be an `http://`"),
+        ("embedder.key", "a-real-key", "is `***`, but it must be `vault:NAME` or `env:VARIABLE`"),
+        ("embedder.key", "client", "is `***`, but it must be `vault:NAME` or `env:VARIABLE`"),
+        ("embedder.timeout_s", "0", "must be more than 0"),
+    ],
+)
+def test_the_embedder_is_checked(name: str, value: str, sentence: str) -> None:
+    """What cannot be an address, a place of a key or a time is refused, and a key is not shown."""
+    with pytest.raises(ConfigError) as caught:
+        from_flags({name: value})
+    assert sentence in str(caught.value)
+
+
 PROVIDERS = st.builds(
     ProviderTable,
     name=st.sampled_from(["openai", "mine"]),
@@ -273,8 +289,12 @@ def value_of(key: Key) -> st.SearchStrategy[object]:
         return st.sampled_from(["at_once", "recorded", "1", "80"])
     if key.name in ("door.openai", "door.anthropic", "door.gemini", "door.ollama"):
         return st.sampled_from(["http://a.example", "https://b.example:8443/x"])
-    if key.name == "egress.proxy":
+    if key.name in ("egress.proxy", "embedder.url"):
         return st.sampled_from(["", "http://proxy.example:3128"])
+    if key.name == "embedder.key":
+        return st.sampled_from(["", "vault:a", "env:A"])
+    if key.name == "embedder.timeout_s":
+        return st.floats(0.1, 60)
     if key.name == "egress.proxy_login":
         return st.sampled_from(["", "user:pass:word"])
     if key.name in TABLES:

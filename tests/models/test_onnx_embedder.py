@@ -19,7 +19,8 @@ from tokenizers import Tokenizer
 
 from isartor_addon.core.errors import EmbedderError
 from isartor_addon.models import shipped
-from isartor_addon.models.onnx_embedder import MOST_WAITING, THREADS, OnnxEmbedder
+from isartor_addon.models.onnx_embedder import THREADS, OnnxEmbedder
+from isartor_addon.models.pool import MOST_WAITING
 from isartor_addon.models.reading import MOST_CHARACTERS, MOST_WINDOWS, WINDOW, Reader
 
 REFERENCE = Path(__file__).with_name("reference.npy")
