@@ -18,7 +18,7 @@ from typing import Literal
 
 from isartor_addon.layers.semantic.forms import Kind
 from isartor_addon.layers.semantic.reading import Features, Part, features
-from isartor_addon.layers.semantic.words import OPPOSITES, QUANTIFIERS, SAME_IN_FAQ, TOPICS, stem
+from isartor_addon.layers.semantic.words import OPPOSITES, QUANTIFIERS, SAME_IN_FAQ, TOPICS, says_how, stem
 
 __all__ = ["RULES", "Features", "Profile", "Refusal", "features", "refusal", "refusals"]
 
@@ -185,7 +185,7 @@ def order(pair: Pair) -> str:
     """The same words, but who does what to whom, or what comes first, is another."""
     if pair.only_one or pair.only_other:
         return ""
-    if pair.profile == "faq" and not any(tie in DIRECTED for tie, _ in pair.one.parts + pair.other.parts):
+    if pair.profile == "faq" and not (_directed(pair.one) or _directed(pair.other)):
         return ""
     return "" if _same_order(pair.one, pair.other, pair.profile) else "order"
 
@@ -253,6 +253,14 @@ def _words(side: Features, profile: Profile) -> Iterator[str]:
 
 DIRECTED = frozenset({"to", "from", "between", "before", "after", "instead", "over", "under"})
 """Ties that say which way round; where there is none, a service is asked one thing only."""
+
+
+def _directed(side: Features) -> bool:
+    """Whether a text says which way round, or names two things."""
+    names = sum(token.kind == "entity" or token.value in TOPICS for token in side.tokens)
+    return names > 1 or any(tie in DIRECTED or "than" in words for tie, words in side.parts)
+
+
 MOVABLE = frozenset(
     {"~", "for", "by", "about", "to", "from", "during", "since", "until", "between", "if", "when", "before", "after"}
 )
@@ -296,8 +304,8 @@ def _canonical(side: Features, profile: Profile, *, last_only: bool) -> list[Par
     manner: list[str] = []
     for marker, words in side.parts:
         floats = marker in ("", "~")
-        manner += filter(_says_how, words)
-        kept = tuple(table.get(word, word) for word in words if not (floats and word in alone) and not _says_how(word))
+        manner += filter(says_how, words)
+        kept = tuple(table.get(word, word) for word in words if not (floats and word in alone) and not says_how(word))
         if parts and (marker == "of" or (marker == "~" and words[0] in alone)):
             tie, before = parts[-1]
             at = len(before) if marker != "of" else len(before) - 1 if last_only else 0
@@ -305,11 +313,6 @@ def _canonical(side: Features, profile: Profile, *, last_only: bool) -> list[Par
         elif kept:
             parts.append((marker, kept))
     return [*parts, ("", tuple(manner))] if manner else parts
-
-
-def _says_how(word: str) -> bool:
-    """Whether it is an adverb, which may stand before or after its verb."""
-    return len(word) > 6 and word.endswith("ly")
 
 
 def _chunks(side: Features) -> list[tuple[str, ...]]:

@@ -26,6 +26,7 @@ from isartor_addon.layers.semantic.words import (
     VERBS,
     corrected,
     one_for_all,
+    says_how,
     stem,
 )
 
@@ -336,7 +337,8 @@ class Reader:
         return at + 1 >= len(self.items) or self.items[at + 1] is None
 
     def _wants(self) -> str:
-        opens = next((token for token in self.tokens if token.kind != "negation"), None)
+        kept = (token for token in self.tokens if token.kind != "negation" and not says_how(token.value))
+        opens = next(kept, None)
         return "do" if opens and opens.kind == "word" and opens.value in VERBS else "topic"
 
     def _tied(self) -> Iterator[Part]:

@@ -62,6 +62,11 @@ def stems(words: frozenset[str]) -> frozenset[str]:
     return frozenset(map(one_for_all, words))
 
 
+def says_how(word: str) -> bool:
+    """Whether it is an adverb, which may stand before or after its verb."""
+    return len(word) > 6 and word.endswith("ly")
+
+
 def _same_in_faq() -> dict[str, str]:
     table = dict(SAME)
     for line in lexicon.FAQ_SYNONYMS:
