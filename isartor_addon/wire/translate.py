@@ -27,6 +27,7 @@ from isartor_addon.wire.translation import (
 from isartor_addon.wire.translation.ask import Ask, Offered
 from isartor_addon.wire.translation.errors import said_by
 from isartor_addon.wire.translation.left_out import CHAT, GEMINI, INTERNAL, MESSAGES, NATIVE, OLLAMA, RESPONSES
+from isartor_addon.wire.translation.names import fitted
 from isartor_addon.wire.translation.passage import Passage
 from isartor_addon.wire.translation.same import adjusted
 
@@ -93,7 +94,7 @@ def _ask(route: Route, body: Mapping[str, Json]) -> Ask:
     read = SOURCES.get(route.wire.name)
     if read is None:
         raise Untranslatable(f"requests are not translated from {route.wire.name}")
-    return read(route.wire.parse(route, body))
+    return fitted(read(route.wire.parse(route, body)))
 
 
 def translate_reply(source: Wire, reply: bytes, target: Wire, *, offered: Offered | None = None) -> bytes:

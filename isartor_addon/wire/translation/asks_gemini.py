@@ -14,6 +14,7 @@ from isartor_addon.core.prompt import (
     Opaque,
     Part,
     Prompt,
+    Sampling,
     Text,
     Thinking,
     Tool,
@@ -24,7 +25,7 @@ from isartor_addon.core.prompt import (
 from isartor_addon.wire.fields import asked, rest
 from isartor_addon.wire.translation.ask import Ask, Choice, Effort, Format, Function
 from isartor_addon.wire.translation.efforts import effort_of, effort_of_budget
-from isartor_addon.wire.translation.left_out import GEMINI, leave
+from isartor_addon.wire.translation.left_out import GEMINI, USUAL_TOP_K, leave
 from isartor_addon.wire.translation.schemas import json_schema
 from isartor_addon.wire.translation.turns import arranged, with_ids
 
@@ -62,7 +63,7 @@ def read(prompt: Prompt) -> Ask:
         turns=arranged(with_ids([_turn(turn) for turn in (*system, *prompt.turns)])),
         tools=tools,
         choice=choice,
-        sampling=prompt.sampling,
+        sampling=_sampling(prompt.sampling),
         format=_format(config),
         effort=_effort(config),
     )
@@ -77,6 +78,11 @@ def read_internal(prompt: Prompt) -> Ask:
     """
     leave(GEMINI, "envelope", rest(prompt.extra, ("request",)))
     return read(replace(prompt, extra=prompt.extra["request"]))
+
+
+def _sampling(sampling: Sampling) -> Sampling:
+    """Without a `topK` that Gemini's models have unasked; its own tool names it in every request."""
+    return replace(sampling, top_k=None) if sampling.top_k == USUAL_TOP_K else sampling
 
 
 def _check_skeleton(extra: Mapping[str, Json]) -> None:

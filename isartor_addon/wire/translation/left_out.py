@@ -50,6 +50,9 @@ INTERNAL: Final = "gemini_internal"
 OLLAMA: Final = "ollama"
 NATIVE: Final = "native"
 
+USUAL_TOP_K: Final = 64
+"""The default of Gemini's models."""
+
 LEFT_OUT: Final[tuple[Left, ...]] = (
     Left(CHAT, "body", ("metadata", "store", "user", "service_tier", "safety_identifier"), BOOKKEEPING),
     Left(CHAT, "body", ("prompt_cache_key", "prompt_cache_retention"), CACHE),
@@ -92,6 +95,7 @@ LEFT_OUT: Final[tuple[Left, ...]] = (
         ("metadata", "client_metadata", "store", "user", "service_tier", "safety_identifier", "include"),
         BOOKKEEPING,
     ),
+    Left(RESPONSES, "body", ("headers", "initiator", "agent_task_id"), BOOKKEEPING),
     Left(RESPONSES, "body", ("prompt_cache_key", "prompt_cache_retention"), CACHE),
     Left(RESPONSES, "body", ("stream_options",), SPEED),
     Left(RESPONSES, "body", ("truncation",), DEFAULT, only=("disabled",)),
@@ -114,6 +118,7 @@ LEFT_OUT: Final[tuple[Left, ...]] = (
     Left(GEMINI, "body", ("safetySettings", "safety_settings"), CHECKS),
     Left(GEMINI, "part", ("thoughtSignature", "thought_signature"), REASONING),
     Left(GEMINI, "thinkingConfig", ("includeThoughts", "include_thoughts"), WISH),
+    Left(GEMINI, "generationConfig", ("topK",), DEFAULT, only=(USUAL_TOP_K,)),
     Left(GEMINI, "generationConfig", ("candidateCount",), DEFAULT, only=(1,)),
     Left(GEMINI, "generationConfig", ("presencePenalty", "frequencyPenalty"), DEFAULT, only=(0,)),
     Left(GEMINI, "generationConfig", ("responseLogprobs", "enableEnhancedCivicAnswers"), DEFAULT, only=(False,)),

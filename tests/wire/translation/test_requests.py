@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -13,14 +14,16 @@ from hypothesis import strategies as st
 
 from isartor_addon.core.errors import ClientMistake, Untranslatable
 from isartor_addon.core.prompt import Document, Image, Part, Sampling, Text, ToolCall, ToolResult, Turn
+from isartor_addon.core.reply import Reply, Stop
 from isartor_addon.wire import WIRES
-from isartor_addon.wire.translate import SOURCES, TARGETS, translate_request
+from isartor_addon.wire.base import Mode
+from isartor_addon.wire.translate import SOURCES, TARGETS, offered, translate_request
 from isartor_addon.wire.translation.ask import Ask, Choice, Format, Function
 from isartor_addon.wire.translation.turns import SEPARATOR
 from tests.wire.chat_bodies import values
 from tests.wire.test_fuzz import mutated
-from tests.wire.transcripts import transcripts
-from tests.wire.translation.carrying import FOUR, route_of
+from tests.wire.transcripts import read, transcripts
+from tests.wire.translation.carrying import FOUR, carried, route_of
 
 MODELS = {
     "openai_chat": "gpt-5",
@@ -379,6 +382,31 @@ def test_an_id_that_does_not_fit_is_replaced_in_the_call_and_in_its_result() -> 
     made = told[1]["content"][0]["id"]
     assert made.startswith("call_")
     assert made == told[2]["content"][0]["tool_use_id"]
+
+
+@pytest.mark.parametrize("name", ["mcp__" + "server" * 12 + "__tool", "files.read"])
+def test_a_tools_name_that_does_not_fit_is_replaced_and_comes_back(name: str) -> None:
+    """In the definition, the choice and earlier calls; the client is called by its own."""
+    fields = {
+        "tools": [{"name": name, "input_schema": {"type": "object"}}],
+        "tool_choice": {"type": "tool", "name": name},
+        "messages": [
+            {"role": "user", "content": "go"},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "t1", "name": name, "input": {}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "done"}]},
+        ],
+    }
+    told = sent("anthropic_messages", "openai_chat", **fields)
+    made = told["tools"][0]["function"]["name"]
+    assert re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", made)
+    assert made == told["tool_choice"]["function"]["name"] == told["messages"][1]["tool_calls"][0]["function"]["name"]
+    source, client = WIRES["openai_chat"], WIRES["anthropic_messages"]
+    reply = Reply("id", "gpt", (ToolCall("c1", made, "{}"),), Stop("tool"))
+    own = offered(route_of("anthropic_messages"), {**BODIES["anthropic_messages"], **fields})
+    modes: tuple[Mode, ...] = ("json", "sse")
+    for mode in modes:
+        got = read(client, mode, carried(source, "json", client, mode, source.write("json", reply), own))
+        assert [name] == [part.name for part in got.parts if isinstance(part, ToolCall)]
 
 
 def test_gemini_schemas_become_json_schema() -> None:
