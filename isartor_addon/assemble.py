@@ -234,6 +234,7 @@ def _exact_layer(
             single_flight=cache.single_flight,
             replay_only=bool(config.cassette) and config.cassette_mode == "replay",
             leases=leases,
+            stale_s=cache.stale_if_error_s,
         )
     ]
 

@@ -56,6 +56,14 @@ class Entry:
     words: str = ""
     """The user's last words, kept only with a scope."""
 
+    kept: float = 0.0
+    """Unix time until which it is kept for when everything else fails; 0: no longer than it is fresh."""
+
+    @property
+    def end(self) -> float:
+        """When there is no more use for it, unless it is pinned; Unix time."""
+        return max(self.expires, self.kept)
+
     def fresh(self, now: float) -> bool:
         """Whether it may be served at `now` (Unix time, seconds)."""
         return self.pinned or now < self.expires

@@ -56,16 +56,26 @@ class Delivery:
         if ttl_s is not None and age_s >= ttl_s and not entry.pinned:
             exchange.note(tag, "miss", f"the stored answer is {age_s} s old")
             return None
-        recording = entry.recording
         try:
-            chunks = deliver(recording, exchange)
+            answer = self._made(entry, exchange, tag=tag, told=told or {})
         except (BadReply, Untranslatable) as error:
             exchange.note(tag, "miss", f"the stored answer cannot be given as {exchange.mode}: {error}")
             return None
         exchange.note(tag, "hit", note)
+        return self._pace.slow(answer, entry.recording, exchange)
+
+    def spare(self, entry: Entry, exchange: Exchange, *, tag: str) -> Answer | None:
+        """The answer of an entry that is too old, for when everything else fails; None where it cannot be said so."""
+        try:
+            return self._made(entry, exchange, tag=tag, told={})
+        except (BadReply, Untranslatable):
+            return None
+
+    def _made(self, entry: Entry, exchange: Exchange, *, tag: str, told: Mapping[str, str]) -> Answer:
+        recording, age_s = entry.recording, max(0, int(self._clock.time() - entry.created))
+        chunks = deliver(recording, exchange)
         headers = _headers(recording.headers, recording.mode, exchange)
-        answer = Answer(tag, chunks, headers, recording.status, age_s, told or {})
-        return self._pace.slow(answer, recording, exchange)
+        return Answer(tag, chunks, headers, recording.status, age_s, told)
 
 
 def _headers(recorded: tuple[tuple[str, str], ...], mode: str, exchange: Exchange) -> tuple[tuple[str, str], ...]:

@@ -40,6 +40,9 @@ class Answers(Protocol):
     async def get(self, key: str, *, counted: bool = True) -> Entry | None:
         """The entry, if it is stored and fresh; `counted` among the hits or misses."""
 
+    async def expired(self, key: str) -> Entry | None:
+        """The entry, if it is stored, no longer fresh, and kept for when everything else fails."""
+
     def put(self, entry: Entry, then: Callable[[], None] | None = None) -> None:
         """Keep `entry` in memory at once and on disk soon, in place of any other under its key.
 

@@ -92,6 +92,12 @@ class AnswerStore:
         self._memory.found(key, entry, generation, counted=counted)
         return entry
 
+    async def expired(self, key: str) -> Entry | None:
+        """The entry, if it is stored, no longer fresh, and kept for when everything else fails."""
+        entry = self._memory.held(key) or await self._from_disk(key, kept=True)
+        now = self._clock.time()
+        return entry if entry is not None and not entry.fresh(now) and now < entry.end else None
+
     def put(self, entry: Entry, then: Callable[[], None] | None = None) -> None:
         """Keep `entry` in memory at once and on disk soon; `then` is called when that is done or given up."""
 
@@ -242,8 +248,8 @@ class AnswerStore:
             self._write.try_again()
         return self._switch.on and not self._closed
 
-    async def _from_disk(self, key: str) -> Entry | None:
-        found = self._read.soon(partial(self._fetch, key=key)) if self._usable() else None
+    async def _from_disk(self, key: str, *, kept: bool = False) -> Entry | None:
+        found = self._read.soon(partial(self._fetch, key=key, kept=kept)) if self._usable() else None
         if found is None:
             return None
         try:
@@ -265,14 +271,14 @@ class AnswerStore:
             raise StoreError(f"the cache on disk is off: {self._switch.reason or 'closed or busy'}")
         return result
 
-    def _fetch(self, rooms: Rooms, key: str) -> Entry | None:
+    def _fetch(self, rooms: Rooms, key: str, *, kept: bool = False) -> Entry | None:
         try:
             entry = rooms.read(key)
         except Damaged as error:
             log.info("the entry %s is damaged (%s) and removed", key[:16], error)
             self._write.soon(lambda rooms: rooms.remove([key]))
             return None
-        return entry if entry is not None and entry.fresh(self._clock.time()) else None
+        return entry if entry is not None and (kept or entry.fresh(self._clock.time())) else None
 
     def _read_keys_soon(self) -> None:
         self._read.soon(self._read_keys)

@@ -69,6 +69,10 @@ class Cassette:
             self._counts["hits" if entry is not None else "misses"] += 1
         return entry
 
+    async def expired(self, key: str) -> Entry | None:
+        """None: recordings do not expire."""
+        return None
+
     def put(self, entry: Entry, then: Callable[[], None] | None = None) -> None:
         """Record, in place of an earlier one; nothing in mode `replay`. No other process sees it: `then` is now."""
         if then is not None:

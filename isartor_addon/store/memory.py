@@ -69,8 +69,10 @@ class Memory:
             entry = slot.entry if slot is not None else self._waiting.get(key)
             if entry is None:
                 return None
-            if not entry.fresh(self._clock.time()):
-                self.front.drop(key)
+            wall = self._clock.time()
+            if not entry.fresh(wall):
+                if wall >= entry.end:
+                    self.front.drop(key)
                 return None
             if counted:
                 self._count("hits")
@@ -78,6 +80,13 @@ class Memory:
                 slot.touched = now
                 self._used.add(key)
         return entry
+
+    def held(self, key: str) -> Entry | None:
+        """The entry, if it is here, fresh or not."""
+        with self._lock:
+            self._look(self._clock.monotonic())
+            slot = self.front.get(key)
+            return slot.entry if slot is not None else self._waiting.get(key)
 
     def surely_new(self, key: str, *, counted: bool = True) -> bool:
         """Whether nobody has put `key` on the disk; if so, a miss is counted, if wanted."""

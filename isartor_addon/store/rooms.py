@@ -86,8 +86,8 @@ class Rooms:
             self._pinned.put(entry.key, dump(entry), expire_s=None, tag=_tag(entry))
             return
         data = dump(entry)
-        if entry.fresh(now) and len(data) * _LARGEST_PART <= self._size:
-            self._common.put(entry.key, data, expire_s=entry.expires - now, tag=_tag(entry))
+        if now < entry.end and len(data) * _LARGEST_PART <= self._size:
+            self._common.put(entry.key, data, expire_s=entry.end - now, tag=_tag(entry))
 
     def pin(self, entry: Entry, now: float, *, pinned: bool) -> Entry:
         """Move `entry` to the room where it belongs from now on."""

@@ -55,6 +55,11 @@ class FakeAnswers:
             return None
         return self._fresh(key)
 
+    async def expired(self, key: str) -> Entry | None:
+        """What is held and no longer fresh."""
+        entry, now = self.held.get(key), self.clock.time()
+        return entry if entry and not entry.fresh(now) and now < entry.end else None
+
     def put(self, entry: Entry) -> None:
         """Hold it."""
         self.held[entry.key] = entry
@@ -122,6 +127,7 @@ def exact(
     single_flight: bool = True,
     replay_only: bool = False,
     pace: str = "at_once",
+    stale_s: int = 0,
 ) -> ExactLayer:
     """The layer over `answers`."""
     return ExactLayer(
@@ -132,4 +138,5 @@ def exact(
         single_flight=single_flight,
         replay_only=replay_only,
         delivery=Delivery(answers.clock, pace=pace),
+        stale_s=stale_s,
     )

@@ -64,6 +64,7 @@ class ExactLayer(Layer):
         replay_only: bool,
         delivery: Delivery,
         leases: Leases | None = None,
+        stale_s: int = 0,
     ) -> None:
         self._leases = leases
         self._answers = answers
@@ -73,6 +74,7 @@ class ExactLayer(Layer):
         self._delivery = delivery
         self._single_flight = single_flight
         self._replay_only = replay_only
+        self._stale_s = stale_s
         self._flights: dict[str, Flight] = {}
 
     def peek(self, exchange: Exchange) -> Outcome | None:
@@ -103,6 +105,8 @@ class ExactLayer(Layer):
                 return answer
             if refusal := self._missing(exchange, "no answer to this request is stored"):
                 return refusal
+            if self._stale_s and exchange.spare is None:
+                exchange.spare = await self._old(exchange)
             flight = self._flights.get(exchange.identity.key) if self._single_flight else None
             if flight is None or self._clock.monotonic() - flight.started > LONGEST_FLIGHT_S:
                 return await self._lead(exchange)
@@ -149,6 +153,7 @@ class ExactLayer(Layer):
     def _file(self, exchange: Exchange, recording: Recording) -> None:
         now, identity = self._clock.time(), exchange.identity
         scope = exchange.scope or Scope()
+        expires = now + self._lifetimes.of(exchange)
         entry = Entry(
             key=identity.key,
             content=identity.content,
@@ -158,7 +163,8 @@ class ExactLayer(Layer):
             model=exchange.model,
             client=exchange.client.name,
             created=now,
-            expires=now + self._lifetimes.of(exchange),
+            expires=expires,
+            kept=expires + self._stale_s if self._stale_s else 0.0,
             fingerprint=exchange.fingerprint,
             scope=scope.key,
             words=scope.words,
@@ -206,6 +212,11 @@ class ExactLayer(Layer):
             entry = await self._answers.get(key_for(ANYONE, identity.content))
         # While the disk was read, somebody else may have asked, been answered, and landed.
         return entry or self._answers.peek(identity.key)
+
+    async def _old(self, exchange: Exchange) -> Answer | None:
+        """An answer that is too old, for when all providers fail."""
+        entry = await self._answers.expired(exchange.identity.key)
+        return self._delivery.spare(entry, exchange, tag=self.tag) if entry is not None else None
 
     def _answer(self, entry: Entry, exchange: Exchange) -> Answer | Stream | None:
         return self._delivery.answer(entry, exchange, tag=self.tag)
