@@ -164,7 +164,8 @@ def open_cloud(config: Config) -> Cloud:
     Raises:
         ConfigError: a provider, a chain or an alias is wrong.
     """
-    return cloud_of(config, lambda source: _secret_of(config, source))
+    vault = open_vault(config)
+    return cloud_of(config, lambda source: _secret_of(source, vault))
 
 
 def open_vault(config: Config) -> Vault:
@@ -172,15 +173,19 @@ def open_vault(config: Config) -> Vault:
     return Vault(places(config).home, passphrase=os.environ.get(VAULT_VARIABLE, ""))
 
 
-def _secret_of(config: Config, source: str) -> str | None:
+def _secret_of(source: str, vault: Vault) -> str | None:
     kind, _, name = source.partition(":")
     try:
-        secret = os.environ.get(name) if kind == "env" else open_vault(config).get(name)
+        secret = (os.environ.get(name) if kind == "env" else vault.get(name)) or ""
     except StoreError as error:
         logger.warning("%s; the key %s is left out", error, source)
         return None
+    secret = secret.strip()
     if not secret:
         logger.warning("the key %s is not there, and is left out", source)
+    elif not (secret.isascii() and secret.isprintable()):
+        logger.warning("the key %s holds what no header can, and is left out", source)
+        return None
     return secret
 
 
