@@ -18,7 +18,7 @@ from typing import Literal
 
 from isartor_addon.layers.semantic.forms import Kind
 from isartor_addon.layers.semantic.reading import Features, Part, features
-from isartor_addon.layers.semantic.words import OPPOSITES, QUANTIFIERS, SAME_IN_FAQ, TOPICS, says_how, stem
+from isartor_addon.layers.semantic.words import OPPOSITES, PRODUCING, QUANTIFIERS, SAME_IN_FAQ, TOPICS, says_how, stem
 
 __all__ = ["RULES", "Features", "Profile", "Refusal", "features", "refusal", "refusals"]
 
@@ -109,17 +109,16 @@ def _keywords(one: frozenset[str], other: frozenset[str]) -> bool:
 
 
 def _how_to(pair: Pair) -> bool:
-    """Whether both ask how something is done in general: "delete the branch" may be an order, "delete a branch" not."""
+    """
+    Whether both ask how something is done in general, somewhere known.
+
+    "Delete the branch" may be an order; "delete a branch in git" is none.
+    """
     if pair.one.asks | pair.other.asks != {"how", "do"}:
         return False
     tokens = pair.one.tokens + pair.other.tokens
-    return (
-        not any(token.definite or token.kind in NAMED for token in tokens) and pair.one.tokens[0].value not in ORDERED
-    )
-
-
-NAMED = frozenset({"code", "quoted", "url", "path", "filename"})
-ORDERED = frozenset(map(stem, ("write", "show", "explain", "summarize", "translate", "answer", "recommend")))
+    general = all(token.kind in ("word", "negation") and not token.definite for token in tokens)
+    return general and any(token.value in TOPICS for token in tokens) and pair.one.tokens[0].value not in PRODUCING
 
 
 def tense(pair: Pair) -> str:

@@ -51,7 +51,7 @@ class Tongue:
 
 
 SYNONYMS, FAQ_SYNONYMS = _lines("synonyms"), _lines("faq_synonyms")
-FAQ_SILENT, TIMES = _words("faq_silent"), _words("times")
+FAQ_SILENT, TIMES, PRODUCING = _words("faq_silent"), _words("times"), _words("producing")
 SILENT, AUXILIARIES, LIGHT, CONDITIONS = _words("silent"), _words("auxiliaries"), _words("light"), _words("conditions")
 MODALS, TENSES, MARKERS, UNITS = _to_first("modals"), _to_first("tenses"), _to_first("markers"), _to_first("units")
 NEGATIONS, QUANTIFIERS, TOPICS, VERBS = _words("negations"), _words("quantifiers"), _words("topics"), _words("verbs")

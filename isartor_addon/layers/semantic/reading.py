@@ -70,6 +70,7 @@ PERSONS = (
     | dict.fromkeys("you your".split(), "you")
     | {word: word[:2] for word in "he his him she her they their them".split()}
 )
+SUBJECTS = frozenset("i we you he she they".split())
 ASKED = frozenset("how why where when who which".split())
 PARTICLES = frozenset("you your he she they them".split())
 TIES = lexicon.LIGHT | lexicon.MARKERS.keys()
@@ -140,6 +141,8 @@ class Reader:
         self.tokens: list[Token] = []
         self.parts: list[tuple[str, list[str]]] = [("", [])]
         self.participles: set[str] = set()
+        self.tells = False
+        """Whether a clause begins with who does it: then it tells something."""
         self.definite = False
         self.fresh = True
         """Whether nothing of this clause has been read yet."""
@@ -268,6 +271,7 @@ class Reader:
         """What is no content."""
         if word in PERSONS:
             self.person.add(PERSONS[word])
+            self.tells = self.tells or (self.fresh and word in SUBJECTS)
         self.definite = self.definite or word in DEFINITE
         if word == "this":
             self._keep(Token("word", word, word))
@@ -337,6 +341,8 @@ class Reader:
         return at + 1 >= len(self.items) or self.items[at + 1] is None
 
     def _wants(self) -> str:
+        if self.tells:
+            return "says"
         kept = (token for token in self.tokens if token.kind != "negation" and not says_how(token.value))
         opens = next(kept, None)
         return "do" if opens and opens.kind == "word" and opens.value in VERBS else "topic"

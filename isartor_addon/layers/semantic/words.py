@@ -83,6 +83,7 @@ SPOKEN = {stem(word): line[0] for line in lexicon.SYNONYMS for word in line}
 """Stem to the word that stands for all that say the same."""
 
 VERBS, PUTTING, SYMMETRIC = stems(lexicon.VERBS), stems(lexicon.PUTTING), stems(lexicon.SYMMETRIC)
+PRODUCING = stems(lexicon.PRODUCING)
 TOPICS, QUANTIFIERS, TAKING = stems(lexicon.TOPICS), stems(lexicon.QUANTIFIERS), stems(lexicon.TAKING)
 
 
