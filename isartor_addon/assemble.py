@@ -248,7 +248,9 @@ def _semantics(config: Config, store: Store, clock: Clock, delivery: Delivery) -
     """What answers other words; a cassette answers its own words only."""
     if isinstance(store, Cassette) or not (config.cache.enabled and config.semantic.enabled):
         return None
-    return Semantics(config, store, clock, delivery)
+    source = config.embedder.key
+    key = _secret_of(source, open_vault(config)) if source else ""
+    return Semantics(config, store, clock, delivery, key=key or "")
 
 
 def open_store(config: Config, clock: Clock) -> Store:
