@@ -254,10 +254,15 @@ def test_another_quantity_is_refused(quantifier: str, noun: str) -> None:
 def test_changed_places_are_refused(verb: str, one: str, other: str) -> None:
     """Who to whom, from where to where, what before what."""
     assume(len({verb, one, other}) == 3)
-    for text in ("{v} {a} to {b}", "Get from {a} to {b}", "{v} {a} before {b}", "Is {a} faster than {b}?"):
+    for text in (
+        "{v} {a} to {b}",
+        "{v} {a} before {b}",
+        "Is {a} faster than {b}?",
+        "Does {a} {v} {b}?",
+        "{a}, {v}, {b}",
+    ):
         assert different(text.format(v=verb, a=one, b=other), text.format(v=verb, a=other, b=one))
-    for text in ("Does {a} {v} {b}?", "{a}, {v}, {b}", "How does {a} {v} {b}?"):
-        assert different(text.format(v=verb, a=one, b=other), text.format(v=verb, a=other, b=one), "chat", "agent")
+    assert different(f"Get from {one} to {other}", f"Get from {other} to {one}")
 
 
 @FEW
@@ -294,7 +299,7 @@ def test_another_condition_is_refused(clause: str, ties: list[str]) -> None:
 @given(WORDS, st.sampled_from(["the {}", "my {}", "this {}", "the last {}"]))
 def test_one_is_not_many(noun: str, phrase: str) -> None:
     """Where it is said which."""
-    assert different(f"Fix {phrase.format(noun)}", f"Fix {phrase.format(noun)}s", "chat", "agent")
+    assert different(f"Fix {phrase.format(noun)}", f"Fix {phrase.format(noun)}s")
 
 
 @FEW

@@ -92,7 +92,7 @@ def question(pair: Pair) -> str:
     one, other = pair.one.asks, pair.other.asks
     if one == other or (pair.profile != "agent" and (_keywords(one, other) or _how_to(pair))):
         return ""
-    if pair.profile == "faq" and any(one | other <= alike for alike in FAQ_ASKS):
+    if pair.profile == "faq" and not _names(pair) and any(one | other <= alike for alike in FAQ_ASKS):
         return ""
     return _differ(one, other)
 
@@ -143,7 +143,7 @@ def condition(pair: Pair) -> str:
 
 def plural(pair: Pair) -> str:
     """The file is not the files; a file may be files."""
-    if pair.profile == "faq":
+    if pair.profile == "faq" and not (pair.one.asks | pair.other.asks) & {"do", "says"} and not pair.one.person:
         return ""
     one = {token.value: token for token in pair.one.tokens if token.kind == "word"}
     for token in pair.other.tokens:
@@ -184,7 +184,7 @@ def order(pair: Pair) -> str:
     """The same words, but who does what to whom, or what comes first, is another."""
     if pair.only_one or pair.only_other:
         return ""
-    if pair.profile == "faq" and not (_directed(pair.one) or _directed(pair.other)):
+    if pair.profile == "faq" and len(set(_words(pair.one, "faq"))) <= FEW and not _directed(pair):
         return ""
     return "" if _same_order(pair.one, pair.other, pair.profile) else "order"
 
@@ -254,10 +254,18 @@ DIRECTED = frozenset({"to", "from", "between", "before", "after", "instead", "ov
 """Ties that say which way round; where there is none, a service is asked one thing only."""
 
 
-def _directed(side: Features) -> bool:
-    """Whether a text says which way round, or names two things."""
-    names = sum(token.kind == "entity" or token.value in TOPICS for token in side.tokens)
-    return names > 1 or any(tie in DIRECTED or "than" in words for tie, words in side.parts)
+FEW = 2
+"""So many words say the same in any order to a service: a password reset, reset the password."""
+
+
+def _directed(pair: Pair) -> bool:
+    """Whether one of the texts says which way round."""
+    return any(tie in DIRECTED or "than" in words for tie, words in pair.one.parts + pair.other.parts)
+
+
+def _names(pair: Pair) -> bool:
+    """Whether one of the texts names somebody or something."""
+    return any(token.kind == "entity" for token in pair.one.tokens + pair.other.tokens)
 
 
 MOVABLE = frozenset(
