@@ -8,7 +8,7 @@ events out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import ClassVar, Final
 
 from isartor_addon.core.errors import BadReply
 from isartor_addon.core.prompt import Json, Opaque, Part, Text, Thinking, ToolCall
@@ -33,7 +33,13 @@ def live_decoder(mode: str) -> LiveDecoder:
 
 
 class LiveDecoder(EventDecoder):
-    """Reads one stream of Responses events; the parts are numbered as they appear."""
+    """
+    Reads one stream of Responses events; the parts are numbered as they appear.
+
+    What has been told cannot be taken back, so where a later event says it otherwise, what was told first stands.
+    """
+
+    exact: ClassVar[bool] = False
 
     def __init__(self, source: Objects | Events) -> None:
         super().__init__(source)
@@ -122,8 +128,7 @@ class LiveDecoder(EventDecoder):
                 case Opaque():
                     deltas += self._tell(index, place, part, text="")
                 case Thinking(text, signature, extra):
-                    rest = text.removeprefix(told) if text.startswith(told) else ""
-                    deltas += self._tell(index, place, Thinking("", "", extra), text=rest)
+                    deltas += self._tell(index, place, Thinking("", "", extra), text=_rest(text, told))
                     deltas += [PartGrew(self._numbers[index, place], signature=signature)] if signature else []
                 case Text(text, extra):
                     deltas += self._tell(index, place, Text("", extra), text=_rest(text, told))
@@ -167,6 +172,5 @@ def _parts(item: dict[str, Json]) -> tuple[Part, ...]:
 
 
 def _rest(text: str, told: str) -> str:
-    if not text.startswith(told):
-        raise BadReply("an item says something else than the events before it")
-    return text[len(told) :]
+    """What of a text has not been told."""
+    return text[len(told) :] if text.startswith(told) else ""

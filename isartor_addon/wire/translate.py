@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+import orjson
+
 from isartor_addon.core.errors import Untranslatable
 from isartor_addon.core.prompt import Json, Prompt
 from isartor_addon.wire.base import Route, Wire
@@ -73,11 +75,20 @@ def translate_request(
     if route.operation != "generate":
         raise Untranslatable(f"a request to {route.operation} is not translated")
     if route.wire.name == target.name:
-        return adjusted(target.name, body, model=model, stream=stream)
+        return _writable(adjusted(target.name, body, model=model, stream=stream))
     write = TARGETS.get(target.name)
     if write is None:
         raise Untranslatable(f"requests are not translated to {target.name}")
-    return write(_ask(route, body), model=model, stream=stream)
+    return _writable(write(_ask(route, body), model=model, stream=stream))
+
+
+def _writable(body: dict[str, Json]) -> dict[str, Json]:
+    """The body, if it can be written as JSON: deeper nesting can be read than written."""
+    try:
+        orjson.dumps(body)
+    except orjson.JSONEncodeError as error:
+        raise Untranslatable(f"the request cannot be written: {error}") from error
+    return body
 
 
 def offered(route: Route, body: Mapping[str, Json]) -> Offered:

@@ -9,8 +9,8 @@ from isartor_addon.core.prompt import Text, Thinking
 from isartor_addon.core.reply import Delta, Finished, PartGrew, PartStarted, Reply, Started, Usage, join, later_usage
 from isartor_addon.wire.base import Decoder, Mode, Wire, loads_reply
 from isartor_addon.wire.translation.ask import Offered
-from isartor_addon.wire.translation.replies import Plain, deltas_of
-from isartor_addon.wire.translation.tellers import Teller, teller
+from isartor_addon.wire.translation.replies import deltas_of
+from isartor_addon.wire.translation.ways import stream_decoder, way
 
 _LIMIT: Final = 256 * 1024 * 1024
 """Bytes of a JSON reply."""
@@ -20,8 +20,8 @@ class Passage:
     """
     Carries one reply over.
 
-    Same wire and mode: the bytes as they came, and a decoder only watches. Else they are read, and told anew as they
-    come. JSON is read, and told, when it is whole.
+    Same wire and mode: the bytes as they came, and a decoder only watches. Another wire: they are read, and told anew
+    as they come. JSON is read, and told, when it is whole.
     """
 
     def __init__(
@@ -48,14 +48,14 @@ class Passage:
         """
         self.started = False
         """Whether the first content (text, thinking, a tool call) has come."""
-        self._decoder: Decoder | None = _Whole(source) if source_mode == "json" else source.live(source_mode)
+        self._way = way(source, source_mode, target, target_mode, offered or {})
+        self._decoder: Decoder | None = (
+            _Whole(source) if source_mode == "json" else stream_decoder(source, source_mode, self._way)
+        )
         self._deltas: list[Delta] = []
         self._done = False
         self._closed = False
-        self._teller: Teller | None = None
-        if (source.name, source_mode) != (target.name, target_mode):
-            self._plain = Plain(source, target.name, offered or {})
-            self._teller = teller(target, target_mode)
+        self._only_bytes = False
 
     @property
     def done(self) -> bool:
@@ -81,7 +81,8 @@ class Passage:
         Take the provider's next bytes; give the client's.
 
         Raises:
-            BadReply: the provider reports an error, or this is no reply of its wire.
+            BadReply: the provider reports an error, or this is no reply of its wire. Where its bytes go on as they are,
+                only before the answer has begun; `done` does not come true, then.
             Untranslatable: it says what the client's wire cannot.
         """
         return self._take(data, closing=False)
@@ -97,28 +98,37 @@ class Passage:
         return self._take(b"", closing=True)
 
     def _take(self, data: bytes, *, closing: bool) -> list[bytes]:
-        verbatim = [data] if data else []
-        if self._decoder is None or (closing and self._closed):
-            return verbatim
+        if self._closed:
+            return []
         self._closed = closing
+        deltas = self._read(data, closing=closing)
+        self._deltas += deltas
+        self.started = self.started or any(map(_is_content, deltas))
+        told = self._way.tell(data, deltas, closing=closing)
+        if self._decoder is not None:
+            self._done = self._done or self._decoder.done or closing
+        return told
+
+    def _read(self, data: bytes, *, closing: bool) -> list[Delta]:
+        """What the bytes say, as far as the way needs it."""
+        if self._decoder is None:
+            self._done = self._done or (closing and self._only_bytes)
+            return []
         try:
-            deltas = self._decoder.close() if closing else self._decoder.feed(data)
+            return self._decoder.close() if closing else self._decoder.feed(data)
         except Untranslatable:
-            if self._teller is not None:
+            if not self._way.carries:
                 raise
             # Only the bytes themselves can say it, and they go on.
-            self._decoder, self._deltas, self.started, self._done = None, [], True, True
-            return verbatim
-        told = [piece for delta in deltas for piece in self._one(delta)]
-        self._done = self._done or self._decoder.done or closing
-        return told if self._teller is not None else verbatim
-
-    def _one(self, delta: Delta) -> list[bytes]:
-        self._deltas.append(delta)
-        self.started = self.started or _is_content(delta)
-        if self._teller is None:
-            return []
-        return [piece for each in self._plain.take(delta) for piece in self._teller.tell(each)]
+            self._decoder, self._deltas, self.started, self._only_bytes = None, [], True, True
+            self._done = closing
+        except BadReply:
+            # Until the answer has begun, another provider can give it. Afterwards a client of the same wire hears what
+            # it would have heard without us, an error event among it.
+            if closing or not (self._way.carries and self.started):
+                raise
+            self._decoder = None
+        return []
 
 
 def _is_content(delta: Delta) -> bool:

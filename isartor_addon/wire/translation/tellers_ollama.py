@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import orjson
 
+from isartor_addon.core.errors import Untranslatable
 from isartor_addon.core.prompt import Json, Part, Text, Thinking, ToolCall
 from isartor_addon.core.reply import Delta, Finished, PartGrew, PartStarted, Reply, Started, Stop, later_usage
 from isartor_addon.wire.ollama_replies import closing, line, said_of
@@ -49,4 +50,7 @@ class OllamaTeller:
 
 
 def _line(value: Json) -> bytes:
-    return orjson.dumps(value) + b"\n"
+    try:
+        return orjson.dumps(value) + b"\n"
+    except orjson.JSONEncodeError as error:
+        raise Untranslatable(f"the reply cannot be written: {error}") from error

@@ -18,6 +18,7 @@ from isartor_addon.wire.translate import Passage, translate_reply
 from isartor_addon.wire.translation.ask import Own
 from isartor_addon.wire.translation.replies import FOREIGN, as_told
 from tests.wire.test_transcripts import WITHOUT_USAGE, modes_of
+from tests.wire.test_transcripts import essence as whole
 from tests.wire.transcripts import Transcript, read, transcripts
 from tests.wire.translation.carrying import FOUR, STREAMS, carried, counts, essence
 
@@ -90,6 +91,44 @@ def test_the_same_wire_and_mode_is_carried_verbatim(case: Transcript) -> None:
     assert case.content == b"".join([*told, *passage.close()])
     assert passage.done
     assert read(case.wire, case.mode, case.pieces).usage.counts == passage.usage.counts
+
+
+@pytest.mark.parametrize("case", RECORDED, ids=lambda case: case.name)
+def test_the_same_wire_in_another_mode_keeps_everything(case: Transcript) -> None:
+    """Signatures and content that only this wire knows among it."""
+    said = read(case.wire, case.mode, case.pieces)
+    for mode in modes_of(case.wire):
+        told = read(case.wire, mode, carried(case.wire, case.mode, case.wire, mode, case.pieces))
+        usage = not {(case.wire.name, mode), (case.wire.name, case.mode)} & WITHOUT_USAGE
+        assert whole(said, usage=usage) == whole(told, usage=usage), mode
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"), [("gemini/tool_sse", "array"), ("gemini/text_sse", "array"), ("openai_responses/text_sse", "ws")]
+)
+def test_events_in_other_frames_come_as_they_come(name: str, mode: Mode) -> None:
+    """An element or a message for each event, at once."""
+    case = next(case for case in RECORDED if case.name == name)
+    passage = Passage(case.wire, case.mode, case.wire, mode)
+    separator = b"\r\n\r\n" if b"\r\n" in case.content else b"\n\n"
+    events = [event for event in case.content.split(separator) if event.strip()]
+    assert [1] * len(events) == [len(passage.feed(event + separator)) for event in events]
+    assert ([b"]"] if mode == "array" else []) == passage.close()
+    assert passage.done
+
+
+@pytest.mark.parametrize("name", ["anthropic_messages/error_sse", "openai_chat/error_in_stream_sse"])
+def test_an_error_after_the_first_words_is_the_clients_as_it_is(name: str) -> None:
+    """A client of the same wire hears what it would have heard without us; the answer does not count as complete."""
+    case = next(case for case in transcripts() if case.name == name)
+    begun = case.wire.write("sse", as_told(Reply("id-1", "m", (Text("So"),), Stop("end")), case.wire.name))
+    words = next(number for number, piece in enumerate(begun) if b"So" in piece)
+    passage = Passage(case.wire, "sse", case.wire, "sse")
+    pieces = (*begun[: words + 1], case.wire.error_event("overloaded", "no more"), b"data: rubbish\n\n")
+    assert b"".join(pieces) == b"".join(piece for each in pieces for piece in passage.feed(each))
+    assert [] == passage.close()
+    assert not passage.done
+    assert passage.reply is None
 
 
 @pytest.mark.parametrize("name", ["openai_chat/two_choices_sse", "openai_chat/logprobs_json"])
