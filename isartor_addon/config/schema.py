@@ -191,8 +191,12 @@ class ChainTable:
         lone=True,
     )
     try_: tuple[str, ...] = required("Whom to ask, in order: `client`, `PROVIDER` or `PROVIDER/MODEL`.", lone=True)
-    deadline_s: float = setting(300.0, "From the start to the first words of an answer.", unit="s")
-    attempt_s: float = setting(120.0, "The same for one attempt.", unit="s")
+    deadline_s: float = setting(600.0, "From the start to the first words of an answer.", unit="s")
+    attempt_s: float = setting(
+        120.0,
+        "The same for one attempt; one at an answer that is not streamed has what is left of the deadline.",
+        unit="s",
+    )
     patience_s: float = setting(
         5.0, "The longest pause before the same provider is asked again while another is left.", unit="s"
     )

@@ -83,6 +83,17 @@ def test_an_ill_provider_is_left_alone(launch: Launch, provider: Provider, words
     assert "planned 500" in model["last_error"]  # type: ignore[index]
 
 
+def test_a_cut_answer_is_remembered(launch: Launch, provider: Provider, words: str) -> None:
+    """Whoever cuts an answer after its first words counts as failed, though nobody else could be asked any more."""
+    proxy = launch(setup(provider))
+    provider.plan(Plan(words, times=1, cut=4))
+    with proxy.client() as client:
+        assert CHAT.send(client, words, stream=True).status_code == 200
+    (model,) = shown(proxy)["groq"]["models"]  # type: ignore[misc]
+    assert (1, 1) == (model["successes"], model["failures"])  # type: ignore[index]
+    assert "cut" in model["last_error"]  # type: ignore[index]
+
+
 def test_a_key_comes_from_the_vault(launch: Launch, provider: Provider, words: str, tmp_path: Path) -> None:
     """A key that was stored is sent to its provider, and a missing one is said and left out."""
     Vault(tmp_path / "own" / "home" / "isartor").put("work", FIRST)

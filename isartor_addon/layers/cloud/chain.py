@@ -65,7 +65,7 @@ type Steps[T] = Generator[Step, Told, T]
 
 
 def descend(
-    plan: Plan, state: State, *, now: Callable[[], float], random: Callable[[], float]
+    plan: Plan, state: State, *, now: Callable[[], float], random: Callable[[], float], streams: bool = True
 ) -> Steps[tuple[Failure, ...]]:
     """
     Try the targets of `plan` in order, those that are known to be ill last.
@@ -75,21 +75,27 @@ def descend(
         state: what is known of providers and keys; learns from this request.
         now: seconds that never go back.
         random: from [0, 1).
+        streams: whether the answer comes in pieces. One that comes whole shows nothing until its end, so an attempt at
+            it may take all the time that is its target's.
 
     Returns:
         What failed, in order; when it has begun: what failed before.
     """
-    return (yield from _Descent(plan, state, now, random).run())
+    attempt_s = plan.pace.attempt_s if streams else plan.deadline_s
+    return (yield from _Descent(plan, state, now, random, attempt_s).run())
 
 
 class _Descent:
     """One request's way along its targets."""
 
-    def __init__(self, plan: Plan, state: State, now: Callable[[], float], random: Callable[[], float]) -> None:
+    def __init__(
+        self, plan: Plan, state: State, now: Callable[[], float], random: Callable[[], float], attempt_s: float
+    ) -> None:
         self._plan = plan
         self._state = state
         self._now = now
         self._random = random
+        self._attempt_s = attempt_s
         self._until = now() + plan.deadline_s
         self._share_s = min(SHARE_S, plan.deadline_s / max(1, len(plan.targets)))
         self._failed: list[Failure] = []
@@ -162,7 +168,7 @@ class _Descent:
         self._number += 1
         trial = health.breaker.enter(started)
         try:
-            told = yield Attempt(target, key, self._number, min(self._plan.pace.attempt_s, until - started))
+            told = yield Attempt(target, key, self._number, min(self._attempt_s, until - started))
         finally:
             if trial:
                 health.breaker.leave()

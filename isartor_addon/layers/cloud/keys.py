@@ -61,6 +61,14 @@ class Held:
         """Whether it can be used."""
         return "refused" if now < self.refused_until else "resting" if now < self.rests_until else "ready"
 
+    def rest(self, asked_s: float | None, now: float) -> None:
+        """It has been used too often; its provider asks for `asked_s` of rest, or does not say."""
+        if asked_s is not None:
+            self.rests_until = max(self.rests_until, now + min(asked_s, LONGEST_OBEYED_S))
+        elif self.standing(now) != "resting":  # else it was shown before the first of several refusals came
+            self.rests_until = now + min(LONGEST_REST_S, REST_S * 2.0 ** min(self.limited, 10))
+            self.limited += 1
+
 
 class Pool:
     """A provider's keys."""
@@ -104,10 +112,7 @@ class Pool:
         if held is None or failure.kind != "status" or key.is_clients:
             return
         if failure.status == 429:
-            rest_s = min(LONGEST_REST_S, REST_S * 2.0 ** min(held.limited, 10))
-            asked_s = failure.retry_after_s
-            held.rests_until = now + (rest_s if asked_s is None else min(asked_s, LONGEST_OBEYED_S))
-            held.limited += 1
+            held.rest(failure.retry_after_s, now)
         elif failure.status == 402:
             held.rests_until = now + EMPTY_S
         elif failure.status == 403:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from isartor_addon.core.errors import Offline
+from isartor_addon.core.errors import BadReply, Offline
 from isartor_addon.core.exchange import Exchange, Step
 from isartor_addon.core.outcome import Opened, Outcome, Refuse, Relayed
 from isartor_addon.core.reach import Reach
@@ -84,7 +84,19 @@ class CloudLayer(Layer):
             return
         async with answering.stack:
             exchange.answered_by, exchange.answered_model = descent.provider, descent.model
-            yield Opened(self.tag, 200, answering.headers, answering.chunks, descent.told())
+            async with aclosing(self._watched(answering.chunks, plan, descent.last)) as chunks:
+                yield Opened(self.tag, 200, answering.headers, chunks, descent.told())
+
+    async def _watched(self, chunks: AsyncGenerator[bytes], plan: Plan, target: Target | None) -> AsyncGenerator[bytes]:
+        """The same; that an answer was cut is remembered of who gave it."""
+        async with aclosing(chunks):
+            try:
+                async for chunk in chunks:
+                    yield chunk
+            except BadReply as cut:
+                if target is not None:
+                    self._state.failed(plan, target, None, Failure(0, "cut", detail=str(cut)), self._clock.monotonic())
+                raise
 
 
 @dataclass(slots=True, eq=False)
@@ -104,7 +116,7 @@ class _Descent:
 
     async def run(self, state: State, asker: Asker, *, clock: Clock, random: Callable[[], float]) -> Answering | None:
         """Try them; the answer that has begun."""
-        steps = descend(self.plan, state, now=clock.monotonic, random=random)
+        steps = descend(self.plan, state, now=clock.monotonic, random=random, streams=self.exchange.mode != "json")
         try:
             step = next(steps)
             while True:

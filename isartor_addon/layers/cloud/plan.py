@@ -27,10 +27,10 @@ class Target:
 class Pace:
     """How long a chain goes on. Seconds."""
 
-    deadline_s: float = 300.0
+    deadline_s: float = 600.0
     """From the start to the first content delta, all attempts and pauses together."""
     attempt_s: float = 120.0
-    """One attempt, to its first content delta."""
+    """One attempt at a streamed answer, to its first content delta."""
     patience_s: float = 5.0
     """The longest pause before the same target is asked again while another is left."""
     retries: int = 2

@@ -62,6 +62,7 @@ class Drive:
     """One descent, driven to its end."""
 
     now: float = 0.0
+    streams: bool = True
     attempts: list[Attempt] = field(default_factory=list)
     starts: list[float] = field(default_factory=list)
     ends: list[float] = field(default_factory=list)
@@ -77,7 +78,7 @@ class Drive:
     def run(self, plan: Plan, state: State, act: Callable[[Attempt], Act], random: Random | None = None) -> Drive:
         """Drive `descend` with providers that behave like `act`."""
         chance = random or Random(1)
-        steps = descend(plan, state, now=lambda: self.now, random=chance.random)
+        steps = descend(plan, state, now=lambda: self.now, random=chance.random, streams=self.streams)
         told: Failure | Begun | None = None
         try:
             step = next(steps)

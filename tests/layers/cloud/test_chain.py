@@ -128,6 +128,13 @@ def test_a_slow_provider_leaves_time_for_the_next() -> None:
     assert (["alpha", "beta", "gamma"], True) == (drive.asked, drive.begun is not None)
 
 
+def test_a_whole_answer_may_take_its_time() -> None:
+    """An answer that is not streamed shows nothing until its end: its attempt has all the time that is its target's."""
+    slow = script(alpha=[Act(Begun(), 500.0)], beta=[BEGUN])
+    asked = [Drive(streams=streams).run(plan("alpha", "beta"), state(), slow).asked for streams in (True, False)]
+    assert [["alpha", "beta"], ["alpha"]] == asked
+
+
 KINDS: tuple[Kind, ...] = ("connect", "timeout", "garbled", "cut", "untranslatable", "quota")
 FAILURES = st.one_of(
     st.builds(Failure, st.just(0), st.sampled_from(KINDS)),
