@@ -60,16 +60,21 @@ class Gate:
         self._lane = lane
         self._addons: tuple[object, ...] = ()
         self._shut = False
-        self._free = False
+        self._alone = False
+        self._wanted = False
         self.watched = False
         """Whether flows are to be shown."""
 
     def is_open(self) -> bool:
         """Whether the lane may answer now."""
+        return self.is_alone() and self._wanted
+
+    def is_alone(self) -> bool:
+        """Whether nobody else has a say now in what becomes of a flow."""
         addons = internals.addons_of(ctx.master)
         if addons != self._addons:
             self._look(addons)
-        return self._free and not internals.replays_for_server(ctx.master)
+        return self._alone and not internals.replays_for_server(ctx.master)
 
     def shut(self) -> None:
         """Stay shut from now on."""
@@ -85,10 +90,9 @@ class Gate:
         lane = self._lane()
         theirs = [addon for addon in addons if addon is not self._own and _has_hook(addon)]
         names = [_name(addon) for addon in theirs]
-        wanted = (
-            lane.enabled and not self._shut and self._own in addons
-        )  # a script that is loaded anew leaves the old addon behind
-        self._free = wanted and not any(map(_is_set, _REFUSES)) and not any(map(_acts, names))
+        # A script that is loaded anew leaves the old addon behind.
+        self._wanted = lane.enabled and not self._shut and self._own in addons
+        self._alone = not any(map(_is_set, _REFUSES)) and not any(map(_acts, names))
         self.watched = lane.flows == "always" or (lane.flows == "when_watched" and any(map(_looks, names)))
 
 

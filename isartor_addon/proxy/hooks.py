@@ -63,7 +63,7 @@ class Isartor:
         self._closing = False
         self._requests = Requests(lambda: self.house, tasks=self._tasks, relay=self._relay, passing=self._passing)
         self._splices = Splices(self._tasks)
-        self._replies = Replies(self._tasks, self._splices)
+        self._replies = Replies(self._tasks, self._splices, self._is_alone)
         self._sockets = Sockets(lambda: self.house, self._tasks)
         self._lane: Lane | None = None
         self._table: Table | None = None
@@ -96,6 +96,9 @@ class Isartor:
             logger.warning("isartor_token counts under `isartor up` only; here it is mitmproxy's option proxyauth")
         self._lane = lay(self, lambda: self.house, requests=self._requests, tasks=self._tasks)
         self._table = ask_fewer(lambda: self.house)
+
+    def _is_alone(self) -> bool:
+        return self._lane is not None and self._lane.gate.is_alone()
 
     def in_flight(self) -> int:
         """How many answers are on their way, those inside sockets among them."""

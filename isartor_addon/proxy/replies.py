@@ -26,9 +26,16 @@ SUMMARIES = {
 class Replies:
     """Ends what `Requests` let go on."""
 
-    def __init__(self, tasks: Tasks, splices: Splices) -> None:
+    def __init__(self, tasks: Tasks, splices: Splices, alone: Callable[[], bool]) -> None:
+        """
+        Args:
+            tasks: holds what runs in the background.
+            splices: gives streams a short way.
+            alone: whether nobody but us has a say in what becomes of a reply.
+        """
         self._tasks = tasks
         self._splices = splices
+        self._alone = alone
 
     def begin(self, flow: http.HTTPFlow, response: http.Response, passing: Passing) -> None:
         """The head of the reply is here: say what happened, let a stream stream, learn a success."""
@@ -90,6 +97,10 @@ class Replies:
                 background=self._tasks.start,
             )
         if mode == "json" or passing.native:
+            # mitmproxy holds a whole reply back until every addon has seen it. Where none may change it, the client
+            # has it before we check and file it.
+            if passing.tee is not None and not passing.native and not response.stream and self._alone():
+                response.stream = passing.stream = passing.tee
             return
         if callable(response.stream):  # another addon's; it goes on working, on what has come from us
             response.stream = passing.stream = _in_turn(passing.tee, response.stream)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import httpx2
 import pytest
@@ -18,6 +20,8 @@ TERMINAL = {
     MESSAGES: b'{"type": "message_stop"}\n\n',
     OLLAMA_CHAT: b'"done": true',
 }
+_CHOICE = {"index": 0, "message": {"role": "assistant", "content": "Four."}, "finish_reason": "stop"}
+_COMPLETION = {"id": "c1", "object": "chat.completion", "created": 1, "model": "gpt-4o", "choices": [_CHOICE]}
 
 
 @pytest.fixture(scope="module", params=["true", "false"], ids=["spliced", "stock"])
@@ -66,6 +70,24 @@ def test_each_event_arrives_before_the_next_is_sent(
             provider.open(plan)
         assert list(chunks) == []
     assert words in ask.read_text(seen.decode(), response.headers["content-type"])
+
+
+@versions
+def test_a_whole_reply_is_not_held_back(proxy: Proxy, provider: Provider, http2: bool, words: str) -> None:
+    """Where no other addon may change it, what there is of a JSON reply is on its way; whole, it has been learned."""
+    body = json.dumps(_COMPLETION).encode()
+    half = len(body) // 2
+    pieces = (body[:half], body[half:])
+    plan = provider.plan(Plan(words, pieces=pieces, content_type="application/json", hold=frozenset({1}), times=1))
+    with proxy.client(http2=http2) as client:
+        asked: dict[str, Any] = {"json": CHAT.body(words, False), "headers": dict(CHAT.headers)}
+        with client.stream("POST", CHAT.whole, **asked) as response:
+            chunks = response.iter_raw()
+            assert next(chunks) == pieces[0]
+            provider.open(plan)
+            assert b"".join(chunks) == pieces[1]
+        again = client.post(CHAT.whole, **asked)
+    assert (again.headers["x-isartor-layer"], again.content) == ("l1a", body)
 
 
 @versions
