@@ -46,6 +46,8 @@ class Provider:
         self.calls: list[Call] = []
         self.websocket_status = 101
         """Anything else: WebSocket upgrades are refused with it."""
+        self.weather: Callable[[str, str], Plan | None] | None = None
+        """Asked for the plan of a request that no other is for, by its host and its body."""
         self.port = 0
         self.tls_port = 0
         self._plans: list[Plan] = []
@@ -183,6 +185,8 @@ class Provider:
 
     async def _reply(self, request: web.Request, call: Call) -> web.StreamResponse:
         plan = self._planned(call.text, call.path)
+        if not plan.marker and self.weather is not None:
+            plan = self.weather(call.host, call.text) or plan
         said = self._said(asked_of(request, call.text), plan)
         call.generated = said.generated
         self._notify()
