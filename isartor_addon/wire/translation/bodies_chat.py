@@ -16,13 +16,16 @@ from isartor_addon.core.prompt import Document, Image, Json, Part, Prompt, Text,
 from isartor_addon.wire.openai_chat import WIRE
 from isartor_addon.wire.translation.ask import Ask, Choice, Format, Function
 from isartor_addon.wire.translation.efforts import openai_word
-from isartor_addon.wire.translation.ids import fitting
+from isartor_addon.wire.translation.ids import MISTRAL, fitting
 from isartor_addon.wire.translation.left_out import CHAT
 from isartor_addon.wire.translation.limits import within
 from isartor_addon.wire.translation.media import PDF, as_text, public
 from isartor_addon.wire.translation.turns import calls_of, result_text, shown, text_of
 
 _NEW_LIMIT: Final = re.compile(r"(?:.*/)?(?:o[1-9](?![a-z0-9])|gpt-[5-9]|codex-)")
+_MISTRAL: Final = re.compile(r"(?:open-)?(?:mistral|mixtral|ministral|codestral|devstral|magistral|pixtral)[^/]*")
+"""Models by the names that Mistral's own API has for them. It refuses `stream_options`, says unasked what a stream
+cost, and takes call ids of nine letters and digits only."""
 FORMAT_NAME: Final = "answer"
 """OpenAI wants a name for a schema; other wires have none."""
 _NOTHING: Final = {"type": "object", "properties": {}}
@@ -38,7 +41,8 @@ def write(ask: Ask, *, model: str, stream: bool) -> dict[str, Json]:
     if ask.sampling.top_k is not None:
         raise Untranslatable("OpenAI chat has no top_k")
     extra: dict[str, Json] = {}
-    if stream:  # without it a stream does not say what it cost
+    ids = MISTRAL if _MISTRAL.fullmatch(model) else CHAT
+    if stream and ids != MISTRAL:  # without it a stream does not say what it cost
         extra["stream_options"] = {"include_usage": True}
     if ask.parallel is not None and ask.tools:
         extra["parallel_tool_calls"] = ask.parallel
@@ -50,7 +54,7 @@ def write(ask: Ask, *, model: str, stream: bool) -> dict[str, Json]:
     return WIRE.render(
         Prompt(
             model=model,
-            turns=tuple(each for turn in ask.turns for each in _turns(turn)),
+            turns=tuple(each for turn in ask.turns for each in _turns(turn, ids)),
             tools=tuple(map(_tool, ask.tools)),
             tool_choice=_choice(ask.choice) if ask.tools else None,
             sampling=replace(ask.sampling, max_tokens=within(ask.sampling.max_tokens, model)),
@@ -61,26 +65,26 @@ def write(ask: Ask, *, model: str, stream: bool) -> dict[str, Json]:
     )
 
 
-def _turns(turn: Turn) -> Iterator[Turn]:
+def _turns(turn: Turn, ids: str) -> Iterator[Turn]:
     match turn.role:
         case "tool":
             results = [part for part in turn.parts if isinstance(part, ToolResult)]
             for result in results:
                 told = (Text(result_text(result)),)
-                yield Turn("tool", (ToolResult(fitting(result.call_id, CHAT), told),))
+                yield Turn("tool", (ToolResult(fitting(result.call_id, ids), told),))
             seen = shown(results)
             if seen:
                 yield Turn("user", tuple(map(_content, seen)))
         case "assistant":
-            yield _answer(turn)
+            yield _answer(turn, ids)
         case _:
             parts = tuple(map(_content, turn.parts))
             plain = all(isinstance(part, Text) for part in parts)
             yield Turn(turn.role, (Text(text_of(parts)),) if plain else parts)
 
 
-def _answer(turn: Turn) -> Turn:
-    calls = tuple(ToolCall(fitting(call.id, CHAT), call.name, call.arguments or "{}") for call in calls_of(turn))
+def _answer(turn: Turn, ids: str) -> Turn:
+    calls = tuple(ToolCall(fitting(call.id, ids), call.name, call.arguments or "{}") for call in calls_of(turn))
     text = text_of(part for part in turn.parts if not isinstance(part, ToolCall))
     if not text:
         return Turn("assistant", calls, {"content": None} if calls else {"content": ""})

@@ -39,11 +39,9 @@ TOKENS: Final[Mapping[Effort, int]] = {
 }
 """The number of thinking tokens that an effort stands for. Gemini 2.5 takes no more than 24,576."""
 
-_NAMED: Final = re.compile(
-    r"(?:.*/)?(?:o[1-9](?![a-z0-9])|gpt-(?:[5-9]|oss)|codex-|grok-[3-9]-mini|grok-[5-9]|magistral)"
-)
+_NAMED: Final = re.compile(r"(?:.*/)?(?:o[1-9](?![a-z0-9])|gpt-(?:[5-9]|oss)|codex-|grok-[3-9]-mini|grok-[5-9])")
 """Models that take OpenAI's `reasoning_effort` or `reasoning.effort`."""
-_ONLY_THREE: Final = re.compile(r"(?:.*/)?(?:o[1-9](?![a-z0-9])|gpt-oss|grok-|magistral)")
+_ONLY_THREE: Final = re.compile(r"(?:.*/)?(?:o[1-9](?![a-z0-9])|gpt-oss|grok-)")
 """Those of them that know no more than `low`, `medium` and `high`."""
 _ADAPTIVE: Final = re.compile(r"(?:.*[/.])?claude-[a-z]+-(?:4[-.](?:[6-9]|\d\d)(?!\d)|[5-9](?!\d))")
 """Claude models that take an effort and think as they see fit (4.6 and newer)."""

@@ -11,12 +11,14 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Final
 
+MISTRAL: Final = "mistral"
 _FITTING: Final[Mapping[str, re.Pattern[str]]] = {
     "openai_chat": re.compile(r"[ -~]{1,40}"),
     "openai_responses": re.compile(r"[ -~]{1,64}"),
     "anthropic_messages": re.compile(r"[A-Za-z0-9_-]{1,128}"),
+    MISTRAL: re.compile(r"[A-Za-z0-9]{9}"),
 }
-"""What each wire's documentation or error messages allow; the others take any text."""
+"""What each wire's documentation or error messages allow, and Mistral's of a chat; the others take any text."""
 _ANY: Final = re.compile(r".+", re.DOTALL)
 
 
@@ -24,7 +26,7 @@ def fitting(call_id: str, wire: str) -> str:
     """The id itself, or one made from it that this wire takes. An empty one stays empty."""
     if not call_id or _FITTING.get(wire, _ANY).fullmatch(call_id):
         return call_id
-    return made(call_id)
+    return made(call_id)[-9:] if wire == MISTRAL else made(call_id)
 
 
 def made(*origin: str) -> str:

@@ -384,6 +384,25 @@ def test_an_id_that_does_not_fit_is_replaced_in_the_call_and_in_its_result() -> 
     assert made == told[2]["content"][0]["tool_use_id"]
 
 
+def test_mistrals_own_api_gets_what_it_takes() -> None:
+    """Ids of nine characters in call and result, and no `stream_options`, which it refuses; elsewhere its models get
+    both."""
+    messages = [
+        {"role": "user", "content": "go"},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "done"}]},
+    ]
+    body = {**BODIES["anthropic_messages"], "messages": messages}
+    route, chat = route_of("anthropic_messages"), WIRES["openai_chat"]
+    own = translate_request(route, body, chat, model="mistral-large-latest", stream=True)
+    call_id = own["messages"][1]["tool_calls"][0]["id"]
+    assert re.fullmatch(r"[a-zA-Z0-9]{9}", call_id)
+    assert call_id == own["messages"][2]["tool_call_id"]
+    assert "stream_options" not in own
+    elsewhere = translate_request(route, body, chat, model="mistralai/mistral-large", stream=True)
+    assert {"include_usage": True} == elsewhere["stream_options"]
+
+
 @pytest.mark.parametrize("name", ["mcp__" + "server" * 12 + "__tool", "files.read"])
 def test_a_tools_name_that_does_not_fit_is_replaced_and_comes_back(name: str) -> None:
     """In the definition, the choice and earlier calls; the client is called by its own."""
