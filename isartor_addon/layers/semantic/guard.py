@@ -181,12 +181,16 @@ def addition(pair: Pair) -> str:
 
 
 def order(pair: Pair) -> str:
-    """The same words, but who does what to whom, or what comes first, is another."""
-    if pair.only_one or pair.only_other:
-        return ""
+    """All the same, but who does what to whom, or what comes first, is another."""
+    if pair.only_one or pair.only_other or _named(pair.one) != _named(pair.other):
+        return ""  # other rules say so
     if pair.profile == "faq" and len(set(_words(pair.one, "faq"))) <= FEW and not _directed(pair):
         return ""
     return "" if _same_order(pair.one, pair.other, pair.profile) else "order"
+
+
+def _named(side: Features) -> list[tuple[str, str]]:
+    return sorted((token.kind, token.value) for token in side.tokens if token.kind not in ("word", "entity"))
 
 
 RULES: dict[str, Rule] = {
