@@ -170,7 +170,7 @@ def test_any_script_comes_to_a_good_end(
     known = state(**keys)
     drive = Drive()
     for request in range(requests):
-        drive = Drive(now=drive.now)
+        drive = Drive(now=drive.now, streams=seed % 2 == 0)
         began = drive.now
         turn = iter(range(10**6))
         drive.run(plan, known, lambda _, turn=turn: acts[next(turn) % len(acts)], Random(seed + request))  # type: ignore[misc]
