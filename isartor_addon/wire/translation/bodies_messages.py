@@ -28,7 +28,7 @@ from isartor_addon.wire.translation.ids import fitting
 from isartor_addon.wire.translation.left_out import MESSAGES
 from isartor_addon.wire.translation.limits import ANTHROPIC_UNSAID, most, within
 from isartor_addon.wire.translation.media import PDF, as_text, public
-from isartor_addon.wire.translation.turns import split_system
+from isartor_addon.wire.translation.turns import calls_of, split_system
 
 _CHOICES: Final = {"auto": "auto", "required": "any", "none": "none", "named": "tool"}
 _NOTHING: Final = {"type": "object", "properties": {}}
@@ -42,6 +42,9 @@ def write(ask: Ask, *, model: str, stream: bool) -> dict[str, Json]:
         Untranslatable: it cannot be said on this wire.
     """
     system, turns = split_system(ask.turns)
+    # Anthropic wants to know the tools that were called earlier, also where none may be called now.
+    names = dict.fromkeys(call.name for turn in turns for call in calls_of(turn)) if not ask.tools else ()
+    called = tuple(map(Function, names))
     extra = anthropic_fields(ask.effort, model)
     forced = ask.choice is not None and ask.choice.mode in ("required", "named")
     if extra.get("thinking") == {"type": "adaptive"} and (forced or ask.sampling.temperature not in (None, 1)):
@@ -51,8 +54,8 @@ def write(ask: Ask, *, model: str, stream: bool) -> dict[str, Json]:
             model=model,
             turns=_with_results(turns),
             system=tuple(found for part in system for found in _content(part)),
-            tools=tuple(map(_tool, ask.tools)),
-            tool_choice=_choice(ask.choice, ask.parallel) if ask.tools else None,
+            tools=tuple(map(_tool, ask.tools or called)),
+            tool_choice=_choice(ask.choice, ask.parallel) if ask.tools else {"type": "none"} if called else None,
             sampling=_sampling(ask.sampling, model),
             response_format=_format(ask.format),
             stream=stream,

@@ -75,7 +75,9 @@ def turns(draw: st.DrawFn) -> tuple[Turn, ...]:
 def asks(draw: st.DrawFn) -> Ask:
     """A request."""
     tools = draw(
-        st.lists(st.builds(Function, NAMES, WORDS, SCHEMA), max_size=3, unique_by=lambda tool: tool.name).map(tuple)
+        st.lists(
+            st.builds(Function, NAMES, WORDS, SCHEMA), min_size=1, max_size=3, unique_by=lambda tool: tool.name
+        ).map(tuple)
     )
     modes = [None, Choice("auto"), Choice("none"), Choice("required")] + [Choice("named", tool.name) for tool in tools]
     sampling = Sampling(
@@ -307,6 +309,19 @@ def test_results_of_parallel_calls_stand_together() -> None:
     told = sent("openai_chat", "anthropic_messages", messages=messages)
     assert ["user", "assistant", "user"] == [message["role"] for message in told["messages"]]
     assert ["tool_result", "tool_result", "text"] == [block["type"] for block in told["messages"][2]["content"]]
+
+
+def test_tools_that_were_called_earlier_are_told_to_anthropic() -> None:
+    """It refuses a conversation with calls of tools that it does not know; none of them may be called again."""
+    call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    messages = [
+        {"role": "user", "content": "go"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "one"},
+    ]
+    told = sent("openai_chat", "anthropic_messages", messages=messages)
+    assert [{"name": "f", "input_schema": {"type": "object", "properties": {}}}] == told["tools"]
+    assert {"type": "none"} == told["tool_choice"]
 
 
 def test_a_picture_in_a_tools_result_is_shown_by_the_user() -> None:
