@@ -10,11 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench_kit import crowd, report, rounds, streams, traffic
+from bench_kit import crowd, embedding, report, rounds, streams, traffic
 from bench_kit.cases import CASES
+from bench_kit.figures import Figure
 from bench_kit.load import Result
 from bench_kit.startup import Startup
 from bench_kit.workers import Crew
+from tokenizers import Tokenizer
+
+from isartor_addon.models import shipped
+from isartor_addon.models.reading import Reader
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 HIT = next(case for case in CASES if case.name == "hit-1k")
@@ -136,6 +141,29 @@ def test_streams() -> None:
     assert "| 50 | nothing | 3000 | - | - | - | 0.10 / 0.20 |" in text
     assert "| 50 | ours | 3001 | 73 | 0.25 | 22% | 1.71 / 2.80 |" in text
     assert [None, 0.251] == [each["ratio"] for each in report.as_json(found)["streams"]]
+
+
+def test_figures() -> None:
+    """A number that stands for itself is judged by its limit, where it has one; the whole report fails with it."""
+    found = a_report()
+    found.startups = ()
+    found.figures = [Figure("8 tokens, p50", 1.234, "ms"), Figure("look, p50", 0.29, "ms", 0.3)]
+    assert found.ok
+    assert "| 8 tokens, p50 | 1.23 ms | - |  |" in report.as_markdown(found)
+    assert "| look, p50 | 0.29 ms | 0.3 ms | pass |" in report.as_markdown(found)
+    found.figures.append(Figure("look, p50", 0.31, "ms", 0.3))
+    assert not found.ok
+    assert "| look, p50 | 0.31 ms | 0.3 ms | FAIL |" in report.as_markdown(found)
+    assert [True, True, False] == [each["ok"] for each in report.as_json(found)["figures"]]
+
+
+def test_texts_for_the_embedder_have_their_length() -> None:
+    """A text of 32 tokens is read as 32, so that its figure is what it says."""
+    tokenizer = Tokenizer.from_file(str(shipped.FOLDER / shipped.TOKENIZER))
+    windows = {length: Reader(tokenizer).windows(embedding.text(length)) for length in embedding.LENGTHS}
+    assert {length: [length] for length in embedding.LENGTHS} == {
+        length: list(map(len, each)) for length, each in windows.items()
+    }
 
 
 def test_json() -> None:

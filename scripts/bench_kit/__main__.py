@@ -16,8 +16,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench_kit import crowd, machine, report, rounds, startup, workers
-from bench_kit.cases import CASES, NAMES, STARTUP, STREAMS, WORKERS
+from bench_kit import crowd, figures, machine, report, rounds, startup, workers
+from bench_kit.cases import CASES, EMBEDDER, INDEX, NAMES, STARTUP, STREAMS, WORKERS
 from bench_kit.servers import Servers
 
 FULL = rounds.Effort(rounds=5, seconds=2.0, warmup=0.3)
@@ -72,6 +72,13 @@ def _measure(found: report.Report, names: Sequence[str]) -> None:
     if STARTUP in names:
         _say(STARTUP)
         found.startups = startup.measure(4 * found.effort.rounds)
+    if EMBEDDER in names:
+        _say("embedder: the model that is shipped")
+        found.figures += figures.measure("embedding", 40 * found.effort.rounds, found.effort.seconds)
+    if INDEX in names:
+        _say("index: many questions in many scopes")
+        scopes = 100 if found.effort.seconds < FULL.seconds else 1000
+        found.figures += figures.measure("index", 100 * scopes, scopes)
 
 
 def _say(progress: str) -> None:

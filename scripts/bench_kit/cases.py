@@ -86,4 +86,6 @@ CASES = (
 STARTUP = "startup"
 WORKERS = "workers"
 STREAMS = "streams"
-NAMES = (*(case.name for case in CASES), STREAMS, WORKERS, STARTUP)
+EMBEDDER = "embedder"
+INDEX = "index"
+NAMES = (*(case.name for case in CASES), STREAMS, WORKERS, STARTUP, EMBEDDER, INDEX)

@@ -9,6 +9,7 @@ from typing import Any
 
 from bench_kit.cases import Target
 from bench_kit.crowd import Crowd
+from bench_kit.figures import Figure
 from bench_kit.load import Result
 from bench_kit.rounds import Effort, Outcome
 from bench_kit.startup import Startup
@@ -34,13 +35,14 @@ class Report:
     startups: Sequence[Startup] = ()
     crews: Sequence[Crew] = ()
     crowds: Sequence[Crowd] = ()
+    figures: list[Figure] = field(default_factory=list)
     memory: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     """Process to its memory after its start and at the end, MiB."""
 
     @property
     def ok(self) -> bool:
         """Whether everything is fast enough."""
-        return all(each.ok for each in (*self.outcomes, *self.startups, *self.crews))
+        return all(each.ok for each in (*self.outcomes, *self.startups, *self.crews, *self.figures))
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -56,6 +58,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "startup": [{**asdict(startup), "ok": startup.ok} for startup in report.startups],
         "workers": [{**asdict(crew), "ok": crew.ok} for crew in report.crews],
         "streams": [asdict(crowd) for crowd in report.crowds],
+        "figures": [{**asdict(figure), "ok": figure.ok} for figure in report.figures],
         "memory_mb": {name: list(sizes) for name, sizes in report.memory.items()},
     }
 
@@ -97,6 +100,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield from ("", *_table(_CREW_COLUMNS, map(_crew_row, report.crews)))
     if report.crowds:
         yield from ("", *_table(_CROWD_COLUMNS, map(_crowd_row, report.crowds)))
+    if report.figures:
+        yield from ("", *_table(("figure", "value", "limit", ""), map(_figure_row, report.figures)))
     if report.memory:
         rows = ((name, _number(begin), _number(end)) for name, (begin, end) in report.memory.items())
         yield from ("", *_table(("memory (RSS)", "at start, MiB", "at end, MiB"), rows))
@@ -195,6 +200,12 @@ def _crowd_row(crowd: Crowd) -> tuple[str, ...]:
         "-" if result.cpu_share is None else f"{result.cpu_share:.0%}",
         f"{result.p50:.2f} / {result.p99:.2f}",
     )
+
+
+def _figure_row(figure: Figure) -> tuple[str, ...]:
+    verdict = "" if figure.limit is None else _passed(figure.ok)
+    limit = "-" if figure.limit is None else f"{figure.limit:g} {figure.unit}"
+    return (figure.what, f"{figure.value:.2f} {figure.unit}", limit, verdict)
 
 
 def _passed(ok: bool) -> str:
