@@ -25,9 +25,9 @@ _ROOM_PART = 8
 """An index that is full grows by an eighth."""
 _PROBES = 32
 """Lists that are searched of an inverted file: at 200,000 entries one in fourteen."""
-_SAMPLES = 64
+_SAMPLES = 40
 """Vectors a list that its centres are found by."""
-_ROUNDS = 10
+_ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ class VectorStore:
         self._writing: dict[str, Row | None] = {}
         self._was_on = True
         self._look_at = 0.0
-        self._sweep_at = clock.monotonic() + SWEEP_S
+        self._sweep_at = clock.monotonic()
         # For the searching thread alone.
         self._scopes: Scopes | None = None
         self._search = ThreadPoolExecutor(max_workers=1, thread_name_prefix="isartor-vectors")
