@@ -27,8 +27,9 @@ from isartor_addon.layers.cloud.layer import CloudLayer
 from isartor_addon.layers.cloud.report import report
 from isartor_addon.layers.delivery import Delivery
 from isartor_addon.layers.exact.layer import ExactLayer, Lifetimes
-from isartor_addon.layers.ports import Clock
+from isartor_addon.layers.ports import Clock, Embedder
 from isartor_addon.layers.semantic.correction import Corrections
+from isartor_addon.models.chosen import open_embedder
 from isartor_addon.observe.journal import Journal
 from isartor_addon.observe.log import set_up
 from isartor_addon.pipeline import Pipeline
@@ -131,10 +132,13 @@ def build(config: Config, *, is_own: Callable[[Address], bool] = _nobody) -> Hou
     reach = reach_of(config)
     client = Client(terms_of(config), reach, is_own=is_own)
     cloud = open_cloud(config)
+    embedder = _embedder(config, clock)
     store = open_store(config, clock)
     leases = None if isinstance(store, Cassette) else FileLeases(places(config).cache / "leases")
     delivery = Delivery(clock, pace=config.cache.replay_pace)
-    semantics = _semantics(config, store, clock, delivery)
+    semantics = None
+    if embedder is not None and isinstance(store, AnswerStore):
+        semantics = Semantics(config, store, embedder, clock, delivery)
     layers = [
         *_exact_layer(config, store, clock, delivery, leases),
         *([semantics.layer] if semantics is not None else ()),
@@ -244,13 +248,18 @@ def _exact_layer(
     ]
 
 
-def _semantics(config: Config, store: Store, clock: Clock, delivery: Delivery) -> Semantics | None:
-    """What answers other words; a cassette answers its own words only."""
-    if isinstance(store, Cassette) or not (config.cache.enabled and config.semantic.enabled):
+def _embedder(config: Config, clock: Clock) -> Embedder | None:
+    """
+    What the semantic layer compares by; None where it is off. A cassette answers its own words only.
+
+    Raises:
+        ConfigError: it is a server, and cannot be asked.
+    """
+    if config.cassette or not (config.cache.enabled and config.semantic.enabled):
         return None
     source = config.embedder.key
-    key = _secret_of(source, open_vault(config)) if source else ""
-    return Semantics(config, store, clock, delivery, key=key or "")
+    key = _secret_of(source, open_vault(config)) if source and config.embedder.backend != "onnx" else None
+    return open_embedder(config, clock, key=key or "")
 
 
 def open_store(config: Config, clock: Clock) -> Store:

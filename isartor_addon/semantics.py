@@ -14,10 +14,9 @@ from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import EmbedderError
 from isartor_addon.core.recording import Entry
 from isartor_addon.layers.delivery import Delivery
-from isartor_addon.layers.ports import Clock
+from isartor_addon.layers.ports import Clock, Embedder
 from isartor_addon.layers.semantic.layer import SemanticLayer
 from isartor_addon.layers.semantic.rules import Rules
-from isartor_addon.models.chosen import open_embedder
 from isartor_addon.store.answers import AnswerStore
 from isartor_addon.store.evidence import EvidenceStore
 from isartor_addon.store.vectors import VectorStore
@@ -28,28 +27,27 @@ logger = logging.getLogger(__name__)
 class Semantics:
     """Everything that the layer has open. Making it loads neither the model nor the index."""
 
-    def __init__(self, config: Config, store: AnswerStore, clock: Clock, delivery: Delivery, *, key: str) -> None:
+    def __init__(
+        self, config: Config, store: AnswerStore, embedder: Embedder, clock: Clock, delivery: Delivery
+    ) -> None:
         """
         Args:
             config: the settings.
             store: where the exact layer keeps what is learned.
+            embedder: closed with the rest.
             clock: time.
             delivery: makes answers of entries.
-            key: what to show the embedder's server, if there is one.
-
-        Raises:
-            ConfigError: there is to be one, and it cannot be asked so.
         """
         said = config.semantic
         self._store = store
         self._closing = threading.Event()
-        self._embedder = open_embedder(config, clock, key=key)
-        self._vectors = VectorStore(places(config).semantic, embedder=self._embedder.id, clock=clock, stored=store.keys)
+        self._embedder = embedder
+        self._vectors = VectorStore(places(config).semantic, embedder=embedder.id, clock=clock, stored=store.keys)
         self.evidence = open_evidence(config)
         self.layer = SemanticLayer(
             store,
             self._vectors,
-            self._embedder,
+            embedder,
             self.evidence,
             clock=clock,
             delivery=delivery,

@@ -384,9 +384,10 @@ def test_nobody_can_take_back_what_is_another_s(person: Person) -> None:
 def test_wrong_on_the_command_line(person: Person) -> None:
     """`isartor cache wrong KEY` with the key that the reply said."""
     person.teach()
-    key = person.ask(OTHER).headers["x-isartor-key"]
-    assert 0 == isartor(person.proxy, "cache", "wrong", key).returncode
-    wait_for(lambda: layer(person.ask(OTHER, headers={"x-isartor-cache": "use"})) != "l1b", "the running proxy to know")
+    hit = person.ask(OTHER)
+    assert "l1b" == layer(hit)
+    assert 0 == isartor(person.proxy, "cache", "wrong", hit.headers["x-isartor-key"]).returncode
+    wait_for(lambda: layer(person.ask(OTHER)) != "l1b", "the running proxy to know")
     assert 1 == isartor(person.proxy, "cache", "wrong", "0" * 16).returncode
 
 
