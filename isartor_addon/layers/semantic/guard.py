@@ -284,8 +284,10 @@ def _same_order(one: Features, other: Features, profile: Profile) -> bool:
     if one.symmetric and other.symmetric:
         return _chunks(one) == _chunks(other)
     return any(
-        _moved(_canonical(one, profile, last_only=each), _canonical(other, profile, last_only=each))
-        for each in (True, False)
+        _moved(_canonical(one, profile, genitive, joined=here), _canonical(other, profile, genitive, joined=there))
+        for genitive in ("last", "all", "apart")
+        for here in (True, False)
+        for there in (True, False)
     )
 
 
@@ -301,12 +303,15 @@ def _tied(parts: list[Part], tie: str) -> list[Part]:
     return [part for part in parts if (part[0] if part[0] in MOVABLE else "") == tie]
 
 
-def _canonical(side: Features, profile: Profile, *, last_only: bool) -> list[Part]:
+def _canonical(
+    side: Features, profile: Profile, genitive: Literal["last", "all", "apart"], *, joined: bool
+) -> list[Part]:
     """
     The parts, with "the length of an array" as "array length", and without a topic that stands alone.
 
     Args:
-        last_only: Whether what follows "of" belongs to the last word before it, or to all of them.
+        genitive: What the words after "of" belong to: the last word before it, or all of them; or they stand apart.
+        joined: Whether what follows the topic belongs to what was before it: a function [in Python] that adds.
     """
     table = SAME_IN_FAQ if profile == "faq" else {}
     topics = {word for _, words in side.parts for word in words if word in TOPICS}
@@ -314,15 +319,18 @@ def _canonical(side: Features, profile: Profile, *, last_only: bool) -> list[Par
     parts: list[Part] = []
     manner: list[str] = []
     for marker, words in side.parts:
-        floats = marker in ("", "~")
+        of = marker == "of"
+        tie = "~" if of and genitive == "apart" else marker
         manner += filter(says_how, words)
-        kept = tuple(table.get(word, word) for word in words if not (floats and word in alone) and not says_how(word))
-        if parts and (marker == "of" or (marker == "~" and words[0] in alone)):
-            tie, before = parts[-1]
-            at = len(before) if marker != "of" else len(before) - 1 if last_only else 0
-            parts[-1] = (tie, before[:at] + kept + before[at:])
+        floats = tie in ("", "~")
+        said = (table.get(word, word) for word in words if not (floats and word in alone) and not says_how(word))
+        kept = tuple(filter(None, said))
+        if parts and ((of and genitive != "apart") or (joined and tie == "~" and words[0] in alone)):
+            before_tie, before = parts[-1]
+            at = len(before) if not of else len(before) - 1 if genitive == "last" else 0
+            parts[-1] = (before_tie, before[:at] + kept + before[at:])
         elif kept:
-            parts.append((marker, kept))
+            parts.append((tie, kept))
     return [*parts, ("", tuple(manner))] if manner else parts
 
 

@@ -246,6 +246,8 @@ class Reader:
         following = self._text(at + 1)
         if one_for_all(following) in VERBS and (word == "to" or (word == "for" and following.endswith("ing"))):
             self.definite = False
+            if len(self.parts) == 1 and self.parts[0][0] == "~":
+                self._part("")  # "use Jest to test it" is "test it with Jest"
         elif word in TIES and (self._ends(at) or (word == "for" and following in TIES)):
             self._keep(Token("word", PURPOSE if word == "for" and "what" in self.asks else word, word))
         elif word in lexicon.LIGHT:
