@@ -13,7 +13,6 @@ from isartor_addon.assemble import open_cloud, reach_of, terms_of
 from isartor_addon.config.schema import Config
 from isartor_addon.layers.cloud.catalog import CATALOG
 from isartor_addon.layers.cloud.client import Client
-from isartor_addon.layers.cloud.configured import chains_of
 from isartor_addon.layers.cloud.keys import Key
 from isartor_addon.layers.cloud.ping import Pinged, ping
 from isartor_addon.layers.cloud.provider import Provider
@@ -41,16 +40,6 @@ def configured(config: Config) -> dict[str, Any]:
         ConfigError: a provider, a chain or an alias is wrong.
     """
     return report(open_cloud(config), time.monotonic())
-
-
-def check(config: Config) -> None:
-    """
-    Whether what `config` says of providers and chains holds together. No key is read for that.
-
-    Raises:
-        ConfigError: it does not.
-    """
-    chains_of(config)
 
 
 async def ping_all(config: Config) -> Sequence[Pinged]:

@@ -42,7 +42,17 @@ MAY: dict[str, frozenset[str]] = {
     "proxy": INNER - {"layers", "store", "models"}
     | {"proxy", "workers", "assemble", "intake", "pipeline", "layers.ports", "store.running"},
     "cli": INNER - {"layers", "models"}
-    | {"cli", "workers", "assemble", "semantics", "roster", "pipeline", "proxy", "layers.ports"}
+    | {
+        "cli",
+        "workers",
+        "assemble",
+        "semantics",
+        "roster",
+        "pipeline",
+        "proxy",
+        "layers.ports",
+        "layers.cloud.configured",
+    }
     | {"layers.semantic.evidence"},
     "addon": frozenset({"proxy"}),
     "__main__": frozenset({"cli"}),

@@ -8,7 +8,7 @@ from isartor_addon.cli.settings import add_settings, print_json, source_of
 from isartor_addon.config.explain import explain, table
 from isartor_addon.config.load import build
 from isartor_addon.config.places import places
-from isartor_addon.roster import check
+from isartor_addon.layers.cloud.configured import chains_of
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     source = source_of(arguments)
     config = build(source)
-    check(config)
+    chains_of(config)  # raises what is wrong with providers and chains
     effective = explain(source)
     if arguments.json:
         print_json({each.key.name: {"value": each.shown, "source": each.source} for each in effective})
