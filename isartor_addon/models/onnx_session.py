@@ -31,14 +31,16 @@ class OnnxSession:
             EmbedderError: they cannot be read or are not those that were shipped.
         """
         try:
-            files = [(folder / name).read_bytes() for name in (shipped.MODEL, shipped.TOKENIZER)]
+            digests = [sha256((folder / name).read_bytes()).hexdigest() for name in (shipped.MODEL, shipped.TOKENIZER)]
         except OSError as error:
             raise EmbedderError(f"the embedder's files cannot be read: {error.strerror}") from error
-        if [sha256(data).hexdigest() for data in files] != [shipped.MODEL_SHA256, shipped.TOKENIZER_SHA256]:
+        if digests != [shipped.MODEL_SHA256, shipped.TOKENIZER_SHA256]:
             raise EmbedderError("the embedder's files are not those that were shipped")
-        self.reader = Reader(Tokenizer.from_buffer(files[1]))
+        self.reader = Reader(Tokenizer.from_file(str(folder / shipped.TOKENIZER)))
         onnxruntime.disable_telemetry_events()
-        self._session = onnxruntime.InferenceSession(files[0], _options(), providers=["CPUExecutionProvider"])
+        # By its path: of bytes onnxruntime keeps a copy.
+        path = str(folder / shipped.MODEL)
+        self._session = onnxruntime.InferenceSession(path, _options(), providers=["CPUExecutionProvider"])
 
     def embed(self, text: str) -> Vector:
         """
