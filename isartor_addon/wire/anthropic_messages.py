@@ -17,9 +17,9 @@ import orjson
 from isartor_addon.core.canonical import Shape
 from isartor_addon.core.errors import BadReply, ClientMistake
 from isartor_addon.core.prompt import Json, Prompt, Role, Sampling, Tool, Turn
-from isartor_addon.core.reply import Reply
+from isartor_addon.core.reply import Reply, Usage
 from isartor_addon.wire.anthropic_blocks import NAME, read_content, write_content
-from isartor_addon.wire.anthropic_replies import STOPS, Stream, encode, ending, read_message, write_message
+from isartor_addon.wire.anthropic_replies import STOPS, Stream, encode, ending, read_message, read_usage, write_message
 from isartor_addon.wire.base import Decoder, Mode, Route, Wire
 from isartor_addon.wire.fields import asked, rest
 
@@ -167,6 +167,15 @@ class AnthropicMessages(Wire):
             raise BadReply("the stream ended before message_stop")
         stopped = STOPS.get(stop_reason) in ("refusal", "pause")
         return f"the model stopped with {stop_reason}" if stopped else ""
+
+    def told_usage(self, body: Mapping[str, Json]) -> Json:
+        """`message_start` tells it of the message inside it, later events of themselves."""
+        inner = body.get("message")
+        return inner.get("usage") if isinstance(inner, dict) else body.get("usage")
+
+    def read_usage(self, told: Mapping[str, Json]) -> Usage:
+        """Read a usage object."""
+        return read_usage(told)
 
     def error(self, status: int, code: str, message: str) -> bytes:
         """An error body. The shape has no place for `code`."""

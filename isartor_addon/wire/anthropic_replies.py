@@ -82,7 +82,7 @@ def read_message(body: Json) -> Reply:
         model=_text(message.get("model")),
         parts=tuple(read_block(block) for block in blocks),
         stop=stop,
-        usage=_read_usage(message.get("usage")),
+        usage=read_usage(message.get("usage")),
         extra=rest(message, known),
     )
 
@@ -130,7 +130,8 @@ def write_stop(stop: Stop) -> dict[str, Json]:
     return {"stop_reason": stop.raw if own else _WORDS[stop.reason], "stop_sequence": stop.sequence}
 
 
-def _read_usage(value: Json) -> Usage:
+def read_usage(value: Json) -> Usage:
+    """Read a usage object; what is none says nothing."""
     if not isinstance(value, dict):
         return Usage()
     details, written = value.get("output_tokens_details"), value.get("cache_creation")
@@ -148,7 +149,7 @@ def _read_usage(value: Json) -> Usage:
 def write_usage(usage: Usage) -> dict[str, Json]:
     """Write a usage object."""
     # The numbers of `extra` are the usage's own: then it is this wire's object, and goes back as it came.
-    if usage.extra and _read_usage(dict(usage.extra)) == usage:
+    if usage.extra and read_usage(dict(usage.extra)) == usage:
         return dict(usage.extra)
     written: dict[str, Json] = {"input_tokens": usage.input or 0, "output_tokens": usage.output or 0}
     if usage.cache_write is not None:
@@ -243,7 +244,7 @@ class Stream:
         self._started = Started(
             _text(message.get("id")),
             _text(message.get("model")),
-            _read_usage(message.get("usage")),
+            read_usage(message.get("usage")),
             rest(message, known),
         )
         return [self._started]
@@ -313,7 +314,7 @@ class Stream:
         known = self._started.extra if self._started else {}
         self._finished = Finished(
             stop,
-            _read_usage({**before.usage.extra, **usage}),
+            read_usage({**before.usage.extra, **usage}),
             # A null does not take back what was said.
             {**before.extra, **{k: v for k, v in extra.items() if v is not None or known.get(k) is None}},
         )

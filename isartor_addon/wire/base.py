@@ -22,7 +22,7 @@ import orjson
 from isartor_addon.core.canonical import Shape
 from isartor_addon.core.errors import BadReply, Untranslatable
 from isartor_addon.core.prompt import Json, Prompt
-from isartor_addon.core.reply import Delta, Reply, join
+from isartor_addon.core.reply import Delta, Reply, Usage, join
 
 Operation = Literal["generate", "count", "embed"]
 Mode = Literal["json", "sse", "sse+usage", "ndjson", "array", "ws"]
@@ -74,6 +74,16 @@ class Decoder(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A complete answer that has been looked at."""
+
+    reason: str = ""
+    """Why it is not worth keeping (the model refused, there is nothing in it); empty where it is."""
+    reply: Reply | None = None
+    """None where only its own bytes can say it."""
+
+
 class Wire(ABC):
     """One wire format."""
 
@@ -85,6 +95,8 @@ class Wire(ABC):
     """Response headers that are replayed besides the content type, lower case."""
     terminal: ClassVar[Mapping[str, tuple[bytes, ...]]] = {}
     """Mode to byte strings of which one stands in the terminal event. A cheap test only: the decoder decides."""
+    usage_mark: ClassVar[bytes] = b'"usage'
+    """Stands in every object of a reply that says something of usage."""
     faults: ClassVar[frozenset[str]] = frozenset()
     """The wire's own words for a stop that was an accident: such an answer is complete, and not worth keeping."""
 
@@ -209,12 +221,9 @@ class Wire(ABC):
         except orjson.JSONEncodeError as error:
             raise Untranslatable(f"the reply cannot be written: {error}") from error
 
-    def verify(self, operation: Operation, mode: Mode, content: bytes) -> str:
+    def examine(self, operation: Operation, mode: Mode, content: bytes) -> Examined:
         """
-        Whether `content` is a complete answer worth keeping.
-
-        Returns:
-            Empty if so; else the reason (the model refused, there is nothing in it).
+        Read `content` once, and say whether it is worth keeping.
 
         Raises:
             BadReply: it is not a complete, successful answer.
@@ -223,21 +232,29 @@ class Wire(ABC):
             whole = loads_reply(content)
             if not isinstance(whole, dict) or "error" in whole:
                 raise BadReply("the reply is an error")
-            return ""
+            return Examined()
         try:
             reply = self.read(mode, content)
         except Untranslatable:
-            return self.verify_verbatim(mode, content)
+            return Examined(self.verify_verbatim(mode, content))
         if reply.stop.reason in ("refusal", "filter", "pause") or reply.stop.raw in self.faults:
-            return f"the model stopped with {reply.stop.raw or reply.stop.reason}"
-        return "" if reply.parts else self.verify_empty(reply)
+            return Examined(f"the model stopped with {reply.stop.raw or reply.stop.reason}", reply)
+        return Examined("" if reply.parts else self.verify_empty(reply), reply)
+
+    def told_usage(self, body: Mapping[str, Json]) -> Json:
+        """What one object, a whole reply or one event of a stream, says of usage, in the wire's own words."""
+        return body.get("usage")
+
+    def read_usage(self, told: Mapping[str, Json]) -> Usage:
+        """Read the wire's own words."""
+        return Usage()
 
     def verify_empty(self, reply: Reply) -> str:
-        """What to say of a complete reply without content; see `verify`."""
+        """What to say of a complete reply without content; see `examine`."""
         return "the reply is empty"
 
     def verify_verbatim(self, mode: Mode, content: bytes) -> str:
-        """What to say of a complete reply that only its own bytes can say (several choices); see `verify`."""
+        """What to say of a complete reply that only its own bytes can say (several choices); see `examine`."""
         return "the reply cannot be checked"
 
 

@@ -16,7 +16,7 @@ import orjson
 from isartor_addon.core.canonical import Shape
 from isartor_addon.core.errors import BadReply
 from isartor_addon.core.prompt import Json, Prompt
-from isartor_addon.core.reply import Reply
+from isartor_addon.core.reply import Reply, Usage
 from isartor_addon.wire import sse
 from isartor_addon.wire.base import Decoder, Mode, Operation, Route, Wire, loads_reply
 from isartor_addon.wire.fields import asked, loads_object, rest, said
@@ -28,6 +28,7 @@ from isartor_addon.wire.gemini_replies import (
     chunks,
     every_finish_reason,
     read_response,
+    read_usage,
     write_response,
 )
 from isartor_addon.wire.gemini_request import read_body, write_body
@@ -159,6 +160,15 @@ class Gemini(Wire):
             if reason in self.faults or STOPS.get(reason) in ("filter", "pause"):
                 return f"the model stopped with {reason}"
         return ""
+
+    def told_usage(self, body: Mapping[str, Json]) -> Json:
+        """Each chunk says it anew."""
+        inner = body.get(self.envelope) if self.envelope else body
+        return inner.get("usageMetadata") if isinstance(inner, dict) else None
+
+    def read_usage(self, told: Mapping[str, Json]) -> Usage:
+        """Read a `usageMetadata`."""
+        return read_usage(told)
 
     def error(self, status: int, code: str, message: str) -> bytes:
         """An error body; `code` stands in the details, as Google names its reasons."""

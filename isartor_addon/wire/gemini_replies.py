@@ -124,7 +124,7 @@ class Growing:
             stop = Stop("filter", blocked)
         else:
             raise BadReply("the reply has no finishReason")
-        return Finished(stop, _read_usage(self._usage), self._extra)
+        return Finished(stop, read_usage(self._usage), self._extra)
 
     def _unwrap(self, chunk: dict[str, Json]) -> dict[str, Json]:
         if "error" in chunk:
@@ -198,7 +198,8 @@ def _text(value: Json) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _read_usage(value: dict[str, Json]) -> Usage:
+def read_usage(value: Mapping[str, Json]) -> Usage:
+    """Read a `usageMetadata`."""
     cached, thoughts = count(value.get("cachedContentTokenCount")), count(value.get("thoughtsTokenCount"))
     return Usage(
         # What tools found is read, too, and not counted in the prompt.
@@ -212,7 +213,7 @@ def _read_usage(value: dict[str, Json]) -> Usage:
 
 def _write_usage(usage: Usage) -> dict[str, Json]:
     # The numbers of `extra` are the usage's own: then it is this wire's object, and goes back as it came.
-    if _read_usage(dict(usage.extra)) == usage:
+    if read_usage(dict(usage.extra)) == usage:
         return dict(usage.extra)
     written = {
         "promptTokenCount": usage.prompt,

@@ -21,11 +21,12 @@ from isartor_addon.core.prompt import (
 )
 from isartor_addon.core.reply import (
     Reply,
+    Usage,
     join,
 )
 from isartor_addon.wire import base
 from isartor_addon.wire.fields import asked, rest, said
-from isartor_addon.wire.ollama_replies import LineDecoder, Reading, closing, line, said_of
+from isartor_addon.wire.ollama_replies import LineDecoder, Reading, closing, line, read_usage, said_of
 from isartor_addon.wire.ollama_request import (
     NAME,
     chat_turns,
@@ -46,6 +47,7 @@ class Ollama(base.Wire):
         turns="messages", system="system", mode=frozenset({"stream", "keep_alive"}), alone="prompt"
     )
     terminal: ClassVar[Mapping[str, tuple[bytes, ...]]] = {"ndjson": (b'"done":true', b'"done": true')}
+    usage_mark: ClassVar[bytes] = b'eval_count"'
 
     def route(self, method: str, host: str, path: str, query: Mapping[str, str]) -> base.Route | None:
         """See `Wire.route`."""
@@ -120,6 +122,14 @@ class Ollama(base.Wire):
         lines += [line(reply, calls=[call]) for call in calls]
         lines.append(line(reply) | closing(reply))
         return tuple(orjson.dumps(each) + b"\n" for each in lines)
+
+    def told_usage(self, body: Mapping[str, Json]) -> Json:
+        """The last object is it."""
+        return body if "eval_count" in body or "prompt_eval_count" in body else None
+
+    def read_usage(self, told: Mapping[str, Json]) -> Usage:
+        """Read the counts."""
+        return read_usage(told)
 
     def error(self, status: int, code: str, message: str) -> bytes:
         """An error body."""

@@ -84,6 +84,11 @@ def closing(reply: Reply) -> dict[str, Json]:
     }
 
 
+def read_usage(line: Mapping[str, Json]) -> Usage:
+    """Read the counts, which stand in the last object itself."""
+    return Usage(input=count(line.get("prompt_eval_count")), output=count(line.get("eval_count")))
+
+
 class Reading:
     """Makes deltas of Ollama's objects, the one of a whole reply or the lines of a stream."""
 
@@ -154,7 +159,7 @@ class Reading:
             "tool" if self._calls and raw in ("", "stop") else _STOPS.get(raw, "end" if not raw else "other")
         )
         extra = rest(line, _TOP) | ({"response": ""} if generate else {})
-        usage = Usage(input=count(line.get("prompt_eval_count")), output=count(line.get("eval_count")))
+        usage = read_usage(line)
         self._finished = Finished(Stop(reason, raw=raw), usage, extra)
 
 

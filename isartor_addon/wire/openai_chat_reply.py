@@ -135,6 +135,12 @@ def word_for(stop: Stop) -> str:
     return stop.raw if stop.raw in _STOPS else _WORDS[stop.reason]
 
 
+def told_usage(body: Mapping[str, Json]) -> Json:
+    """The usage object of a reply or of a chunk; Groq's streams say it in a field of their own."""
+    usage, groq = body.get("usage"), body.get("x_groq")
+    return usage or (groq.get("usage") if isinstance(groq, dict) else None)
+
+
 def read_usage(value: Json) -> Usage:
     """Read a usage object; what is none says nothing."""
     if not isinstance(value, dict):

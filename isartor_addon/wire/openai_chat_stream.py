@@ -24,6 +24,7 @@ from isartor_addon.wire.openai_chat_reply import (
     present,
     read_usage,
     stop_for,
+    told_usage,
     whole_object,
     word_for,
     write_message,
@@ -113,8 +114,8 @@ class Decoder:
     def _chunk(self, chunk: dict[str, Json]) -> None:
         choices = said.objects(whole_object(chunk).get("choices") or [], "choices")
         self._extra.update(present(rest(chunk, TOP)))
-        if chunk.get("usage"):
-            self._usage = read_usage(chunk["usage"])
+        if usage := told_usage(chunk):
+            self._usage = read_usage(usage)
         # Azure's first chunk has neither id nor choices, only what its filter found in the prompt.
         if not self._started and (choices or chunk.get("id")):
             self._started = True

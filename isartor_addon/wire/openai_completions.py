@@ -10,7 +10,7 @@ import orjson
 from isartor_addon.core.canonical import Shape
 from isartor_addon.core.errors import Untranslatable
 from isartor_addon.core.prompt import Json, Prompt
-from isartor_addon.core.reply import Reply
+from isartor_addon.core.reply import Reply, Usage
 from isartor_addon.wire import base, openai_chat_reply, openai_chat_stream, texts
 from isartor_addon.wire.fields import rest, said
 from isartor_addon.wire.openai_chat import deployment, error_body, stream_mode, target
@@ -91,6 +91,14 @@ class OpenAICompletions(base.Wire):
             whole = openai_chat_reply.whole_object(base.loads_reply(content))
             return openai_chat_reply.unkept(said.objects(whole.get("choices"), "choices"))
         return openai_chat_stream.unkept(_Decoder(), content)
+
+    def told_usage(self, body: Mapping[str, Json]) -> Json:
+        """See `Wire.told_usage`."""
+        return openai_chat_reply.told_usage(body)
+
+    def read_usage(self, told: Mapping[str, Json]) -> Usage:
+        """Read a usage object."""
+        return openai_chat_reply.read_usage(told)
 
     def error(self, status: int, code: str, message: str) -> bytes:
         """An error body."""

@@ -8,10 +8,11 @@ from typing import ClassVar, Final
 from isartor_addon.core.canonical import Shape
 from isartor_addon.core.errors import BadReply, Untranslatable
 from isartor_addon.core.prompt import Json, Prompt
-from isartor_addon.core.reply import Reply
+from isartor_addon.core.reply import Reply, Usage
 from isartor_addon.wire import base, texts
 from isartor_addon.wire.fields import said
 from isartor_addon.wire.openai_chat import deployment, error_body, target
+from isartor_addon.wire.openai_chat_reply import read_usage
 
 
 class OpenAIEmbeddings(base.Wire):
@@ -51,15 +52,19 @@ class OpenAIEmbeddings(base.Wire):
         """A Reply is no vectors."""
         raise Untranslatable("a reply of a model is no vectors")
 
-    def verify(self, operation: base.Operation, mode: base.Mode, content: bytes) -> str:
-        """See `Wire.verify`: a list of vectors, and no error."""
+    def examine(self, operation: base.Operation, mode: base.Mode, content: bytes) -> base.Examined:
+        """See `Wire.examine`: a list of vectors, and no error."""
         whole = said.object(base.loads_reply(content), "the reply")
         if whole.get("error"):
             raise BadReply("the reply is an error")
         data = said.objects(whole.get("data"), "data")
         if not all(each.get("embedding") for each in data):
             raise BadReply("a vector is missing")
-        return "" if data else "the reply is empty"
+        return base.Examined("" if data else "the reply is empty")
+
+    def read_usage(self, told: Mapping[str, Json]) -> Usage:
+        """Read a usage object."""
+        return read_usage(told)
 
     def error(self, status: int, code: str, message: str) -> bytes:
         """An error body."""

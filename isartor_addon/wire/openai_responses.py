@@ -17,13 +17,13 @@ import orjson
 from isartor_addon.core.canonical import Shape
 from isartor_addon.core.errors import ClientMistake, Untranslatable
 from isartor_addon.core.prompt import Json, Part, Prompt, Sampling, Text, Tool, Turn
-from isartor_addon.core.reply import Reply
+from isartor_addon.core.reply import Reply, Usage
 from isartor_addon.wire.base import Decoder, Mode, Route, Wire
 from isartor_addon.wire.fields import asked, rest
 from isartor_addon.wire.openai_chat import error_body, target
 from isartor_addon.wire.openai_responses_items import NAME, read_turn, write_turn
 from isartor_addon.wire.openai_responses_live import live_decoder
-from isartor_addon.wire.openai_responses_reply import read_response, write_response
+from isartor_addon.wire.openai_responses_reply import read_response, read_usage, write_response
 from isartor_addon.wire.openai_responses_stream import EventWriter, as_sse, socket_decoder, sse_decoder
 
 _ENDS: Final = (b"response.completed", b"response.incomplete")
@@ -141,6 +141,15 @@ class OpenAIResponses(Wire):
             return EventWriter(write_response(reply), as_sse if mode == "sse" else orjson.dumps).pieces()
         except orjson.JSONEncodeError as error:
             raise Untranslatable(f"the reply cannot be written: {error}") from error
+
+    def told_usage(self, body: Mapping[str, Json]) -> Json:
+        """An event tells it of the response inside it."""
+        inner = body.get("response")
+        return inner.get("usage") if isinstance(inner, dict) else body.get("usage")
+
+    def read_usage(self, told: Mapping[str, Json]) -> Usage:
+        """Read a usage object."""
+        return read_usage(told)
 
     def error(self, status: int, code: str, message: str) -> bytes:
         """An error body as OpenAI writes it."""

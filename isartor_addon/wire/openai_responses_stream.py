@@ -45,8 +45,12 @@ class Objects:
         Raises:
             BadReply: there is something else, or an object is larger than the limit.
         """
+        return [loads_object(text) for text in self.texts(data)]
+
+    def texts(self, data: bytes) -> list[bytes]:
+        """The same, not decoded."""
         self._held += data
-        found: list[dict[str, Json]] = []
+        found: list[bytes] = []
         start = 0
         for token in _TOKEN.finditer(self._held, self._position):
             first = self._held[token.start()]
@@ -58,7 +62,7 @@ class Objects:
             self._position = token.end()
             self._depth += (first == 0x7B) - (first == 0x7D)
             if not self._depth:
-                found.append(loads_object(self._held[start : self._position]))
+                found.append(self._held[start : self._position])
                 start = self._position
         self._held = self._held[start:]
         self._position -= start

@@ -95,7 +95,7 @@ def test_spoilt_replies_are_bad_or_read(name: str, data: st.DataObject) -> None:
     whole = [orjson.loads(case.content) for case in cases(name) if case.mode == "json"] or [{}]
     reply = mutated(data, data.draw(st.sampled_from(whole)))
     with suppress(BadReply, Untranslatable):
-        wire.verify("generate", "json", orjson.dumps(reply))
+        wire.examine("generate", "json", orjson.dumps(reply))
     with suppress(BadReply, Untranslatable):
         read = wire.read_reply(reply)
         orjson.dumps(wire.write_reply(read))
@@ -142,7 +142,7 @@ def _feed(case: Transcript, mode: Mode, content: bytes) -> None:
         decoder.feed(content[middle:])
         decoder.close()
     with suppress(BadReply, Untranslatable):
-        case.wire.verify("generate", mode, content)
+        case.wire.examine("generate", mode, content)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if streams(name)])

@@ -435,9 +435,9 @@ def test_a_function_call_in_pieces_is_kept_verbatim_only() -> None:
     content = b"".join(b"data: " + orjson.dumps(each) + b"\n\n" for each in (chunk, end))
     with pytest.raises(Untranslatable):
         WIRE.read("sse", content)
-    assert "" == WIRE.verify("generate", "sse", content)
+    assert "" == WIRE.examine("generate", "sse", content).reason
     with pytest.raises(BadReply):
-        WIRE.verify("generate", "sse", b"data: " + orjson.dumps(chunk) + b"\n\n")
+        WIRE.examine("generate", "sse", b"data: " + orjson.dumps(chunk) + b"\n\n")
 
 
 def test_a_reply_of_another_provider_is_written_in_this_wires_words() -> None:
@@ -476,7 +476,7 @@ def test_mutated_replies_raise_nothing_else(data: st.DataObject) -> None:
     with contextlib.suppress(BadReply, Untranslatable):
         wire.read(mode, bytes(content))
     with contextlib.suppress(BadReply):
-        wire.verify("generate", mode, bytes(content))
+        wire.examine("generate", mode, bytes(content))
 
 
 @given(content=st.binary(max_size=200))

@@ -243,7 +243,7 @@ def test_calls_that_contradict_themselves_are_kept_verbatim_only(pieces: list[di
     with pytest.raises(Untranslatable):
         streamed(*chunks)
     content = b"".join(event(orjson.dumps(each)) for each in chunks) + b"data: [DONE]\n\n"
-    assert "" == WIRE.verify("generate", "sse", content)
+    assert "" == WIRE.examine("generate", "sse", content).reason
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,7 @@ def test_what_a_reply_cannot_say_is_kept_verbatim(message: dict[str, Any]) -> No
     """Audio, content in parts, arguments that are no text: complete, but only the bytes can say them."""
     with pytest.raises(Untranslatable):
         WIRE.read_reply(whole(message))
-    assert "" == WIRE.verify("generate", "json", orjson.dumps(whole(message)))
+    assert "" == WIRE.examine("generate", "json", orjson.dumps(whole(message))).reason
 
 
 def test_reasoning_details_that_are_no_pieces_stay_apart() -> None:

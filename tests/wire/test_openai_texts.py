@@ -80,7 +80,7 @@ def test_paths_are_routed(path: str, wire: str) -> None:
 def test_incomplete_vectors_are_not_kept(content: bytes) -> None:
     """A list in which every item has its vector, and no error."""
     with pytest.raises(BadReply):
-        EMBEDDINGS.verify("embed", "json", content)
+        EMBEDDINGS.examine("embed", "json", content)
 
 
 def test_vectors_and_replies_are_strangers() -> None:
@@ -103,7 +103,7 @@ def test_choices_that_end_badly_are_not_kept() -> None:
 
     def kept(reason: str | None) -> str:
         other = {"text": "b", "index": 1, "finish_reason": reason}
-        return COMPLETIONS.verify("generate", "json", _json(ended, other))
+        return COMPLETIONS.examine("generate", "json", _json(ended, other)).reason
 
     assert "" == kept("length")
     assert "the model stopped with a refusal" == kept("content_filter")

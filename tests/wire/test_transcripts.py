@@ -117,7 +117,7 @@ def test_a_body_is_worth_keeping_or_not(case: Transcript) -> None:
     """`verify` says which answers are stored."""
     expected = case.expect.get("verify", "")
     try:
-        found = case.wire.verify(case.route.operation, case.mode, case.content)
+        found = case.wire.examine(case.route.operation, case.mode, case.content).reason
     except BadReply:
         found = "BadReply"
     assert expected == found

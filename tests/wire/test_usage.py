@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from isartor_addon.core.reply import Reply, Stop, Usage, total, without
 from isartor_addon.wire.base import Wire
 from isartor_addon.wire.openai_chat_reply import read_usage as chat_usage
 from isartor_addon.wire.openai_responses_reply import read_usage as responses_usage
+from isartor_addon.wire.usage import usage_so_far
 
 ANTHROPIC, CHAT, RESPONSES, GEMINI = (
     wire.anthropic_messages.WIRE,
@@ -127,3 +129,81 @@ def test_what_nobody_said_stays_unsaid() -> None:
     """No usage is None, not 0; and a part that is larger than its whole takes no more than there is."""
     assert (None, None) == (Usage().prompt, total(None, None))
     assert (None, 0, 3) == (without(None, 3), without(2, 3), without(3, None))
+
+
+def sse(*events: object) -> bytes:
+    """A stream of these events."""
+    return b"".join(b"data: " + orjson.dumps(each) + b"\n\n" for each in events)
+
+
+ANTHROPIC_EVENTS = (
+    {
+        "type": "message_start",
+        "message": {"usage": {"input_tokens": 9, "cache_read_input_tokens": 4, "output_tokens": 1}},
+    },
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": 'his "usage": 1'}},
+    {"type": "message_delta", "delta": {}, "usage": {"input_tokens": None, "output_tokens": 7}},
+)
+FAILED = {"id": "r", "status": "failed", "usage": {"input_tokens": 5, "output_tokens": 0}}
+
+
+@pytest.mark.parametrize(
+    ("one", "mode", "content", "usage"),
+    [
+        pytest.param(ANTHROPIC, "sse", sse(*ANTHROPIC_EVENTS[:2]), Usage(9, 1, cache_read=4), id="cut early"),
+        pytest.param(
+            ANTHROPIC, "sse", sse(*ANTHROPIC_EVENTS), Usage(9, 7, cache_read=4), id="cut before its last event"
+        ),
+        pytest.param(
+            CHAT,
+            "sse",
+            sse({"choices": [{"index": 0}, {"index": 1}]}, {"choices": [], "usage": {"prompt_tokens": 3}}),
+            Usage(3),
+            id="several choices",
+        ),
+        pytest.param(CHAT, "sse", sse({"choices": [], "x_groq": {"usage": {"prompt_tokens": 2}}}), Usage(2), id="Groq"),
+        pytest.param(CHAT, "json", b'{"error": {}, "usage": {"prompt_tokens": 3}}', Usage(3), id="an error with usage"),
+        pytest.param(CHAT, "json", b'{"usage": {"prompt', None, id="no JSON"),
+        pytest.param(CHAT, "sse", sse({"choices": [{"delta": {"content": "usage"}}]}), None, id="not asked for"),
+        pytest.param(
+            RESPONSES, "ws", orjson.dumps({"type": "response.failed", "response": FAILED}), Usage(5, 0), id="failed"
+        ),
+        pytest.param(
+            GEMINI,
+            "array",
+            b'[{"usageMetadata": {"promptTokenCount": 8}},\n{"usageMetadata": {"promptTokenCount": 8, '
+            b'"candidatesTokenCount": 2}},\n{"candidates": [',
+            Usage(8, 2),
+            id="a cut array",
+        ),
+        pytest.param(
+            wire.gemini.INTERNAL,
+            "sse",
+            sse({"response": {"usageMetadata": {"promptTokenCount": 8, "thoughtsTokenCount": 2}}}),
+            Usage(8, 2, reasoning=2),
+            id="in its envelope",
+        ),
+        pytest.param(
+            wire.ollama.WIRE,
+            "ndjson",
+            b'{"done":false}\n{"done":true,"prompt_eval_count":3,"eval_count":4}',
+            Usage(3, 4),
+            id="Ollama",
+        ),
+        pytest.param(
+            wire.openai_embeddings.WIRE, "json", b'{"data":[],"usage":{"prompt_tokens":6}}', Usage(6), id="vectors"
+        ),
+    ],
+)
+def test_what_is_no_reply_still_says_its_usage(one: Wire, mode: Any, content: bytes, usage: Usage | None) -> None:
+    """What was said before a cut, in an error or besides several choices is found; what was not said is None."""
+    found = usage_so_far(one, mode, content)
+    assert usage == (found and found.counts)
+
+
+@given(content=st.binary(max_size=200), cut=st.integers(0, 400))
+@pytest.mark.parametrize("mode", ["json", "sse", "sse+usage", "ndjson", "array", "ws"])
+def test_no_body_makes_it_fail(content: bytes, cut: int, mode: Any) -> None:
+    """Whatever bytes stand beside the usage, and wherever it is cut, looking for it raises nothing."""
+    for one in (CHAT, RESPONSES, ANTHROPIC, GEMINI):
+        usage_so_far(one, mode, (content + b'{"usage":{"input_tokens":1},"usageMetadata":[]}' + content)[:cut])
