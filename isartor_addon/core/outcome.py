@@ -7,6 +7,11 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from isartor_addon.core.errors import ClientMistake
+from isartor_addon.core.reply import Usage
+
+
+def _unsaid() -> None:
+    """Nobody says what was used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,8 @@ class Answer:
     """How long ago the provider gave it."""
     told: Mapping[str, str] = field(default_factory=dict)
     """Further response headers that say where it comes from."""
+    usage: Usage | None = None
+    """What it took when the provider gave it."""
 
     @property
     def body(self) -> bytes:
@@ -42,6 +49,8 @@ class Stream:
     """How long ago the provider gave it; None: it is giving it right now."""
     told: Mapping[str, str] = field(default_factory=dict)
     """Further response headers that say where it comes from."""
+    usage: Callable[[], Usage | None] = _unsaid
+    """What it took when the provider gave it; asked when it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,8 @@ class Opened:
     """Response headers that say more of it: who answered, after which attempts."""
     age_s: int | None = None
     """How long ago the provider gave it; None: it is giving it right now."""
+    usage: Callable[[], Usage | None] = _unsaid
+    """What its provider counted, asked when it has ended; None: as its body says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from isartor_addon.core.reply import Usage
+
 
 @dataclass(frozen=True, slots=True)
 class Recording:
@@ -23,6 +25,10 @@ class Recording:
     status: int = 200
     offsets_ms: tuple[int, ...] = ()
     """When each chunk came, from the first on; empty where nobody noted it."""
+    usage: Usage | None = None
+    """What the provider counted, without the wire's own object; kept beside the bytes so that a hit need not read them.
+    None: it said nothing, or nobody looked.
+    """
 
     @property
     def content(self) -> bytes:

@@ -23,7 +23,7 @@ def changed_ids(recorded: Mapping[str, str], present: Mapping[str, str]) -> tupl
     return {name: recorded[name] for name in names}, {name: present[name] for name in names}
 
 
-def named(content: bytes, ids: Mapping[str, str], *, read: Callable[[bytes], Reply]) -> dict[str, str]:
+def named(content: bytes, ids: Mapping[str, str], reply: Reply | None) -> dict[str, str]:
     """
     Those of `ids` that a recorded body says somewhere, in one piece or in several.
 
@@ -32,11 +32,10 @@ def named(content: bytes, ids: Mapping[str, str], *, read: Callable[[bytes], Rep
     Args:
         content: the whole body.
         ids: by name.
-        read: decodes a body of this kind.
+        reply: what the body says, None where only its own bytes can say it.
     """
     if not ids:
         return {}
-    reply = _readable(content, read)
     said = "\n".join(map(_said, reply.parts)) if reply else ""
     return {name: value for name, value in ids.items() if value in said or _escaped(value) in content}
 

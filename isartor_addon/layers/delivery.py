@@ -75,7 +75,7 @@ class Delivery:
         recording, age_s = entry.recording, max(0, int(self._clock.time() - entry.created))
         chunks = deliver(recording, exchange)
         headers = _headers(recording.headers, recording.mode, exchange)
-        return Answer(tag, chunks, headers, recording.status, age_s, told)
+        return Answer(tag, chunks, headers, recording.status, age_s, told, recording.usage)
 
 
 def _headers(recorded: tuple[tuple[str, str], ...], mode: str, exchange: Exchange) -> tuple[tuple[str, str], ...]:

@@ -50,7 +50,9 @@ class Pace:
         def chunks() -> AsyncGenerator[bytes]:
             return play(answer.chunks, times)
 
-        return Stream(answer.layer, chunks, answer.headers, answer.status, answer.age_s, answer.told)
+        return Stream(
+            answer.layer, chunks, answer.headers, answer.status, answer.age_s, answer.told, lambda: answer.usage
+        )
 
 
 def spread(chunks: Sequence[bytes], seconds: float) -> list[float]:

@@ -166,7 +166,7 @@ def _open(outcome: Stream | Relayed) -> contextlib.AbstractAsyncContextManager[O
 async def _begun(stream: Stream) -> AsyncGenerator[Opened]:
     """A stream whose beginning is known."""
     async with contextlib.aclosing(stream.chunks()) as chunks:
-        yield Opened(stream.layer, stream.status, stream.headers, chunks, stream.told, stream.age_s)
+        yield Opened(stream.layer, stream.status, stream.headers, chunks, stream.told, stream.age_s, stream.usage)
 
 
 def _cut(exchange: Exchange, message: str) -> bytes:

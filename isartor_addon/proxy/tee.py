@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any, cast
 
@@ -18,9 +19,11 @@ from isartor_addon.core.exchange import Exchange
 from isartor_addon.core.identity import fingerprint
 from isartor_addon.core.recording import Recording
 from isartor_addon.core.replay import named
+from isartor_addon.core.reply import Usage
 from isartor_addon.pipeline import Pipeline, describe_fault
 from isartor_addon.proxy.coding import BodyTooLarge, ContentDecoder, Undecodable
 from isartor_addon.wire.base import Mode
+from isartor_addon.wire.usage import said_something, usage_so_far
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +34,18 @@ LONGEST_MARK = 64
 ATTEMPTS = 3
 """A terminal event may seem to have come before its last line has; a text that speaks of one is read no more often."""
 _EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r", b"}\n")
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What is made of what has come by."""
+
+    recording: Recording | None = None
+    reason: str = ""
+    """Why there is none."""
+    whole: bool = False
+    """Whether it is a complete answer, kept or not."""
+    usage: Usage | None = None
 
 
 class Tee:
@@ -46,8 +61,22 @@ class Tee:
         headers: tuple[tuple[str, str], ...],
         limit: int,
         background: Callable[[Coroutine[Any, Any, None]], object],
+        account: Callable[[Usage | None, bool], None],
     ) -> None:
+        """
+        Args:
+            exchange: what was asked.
+            pipeline: learns the reply.
+            mode: how it is delivered.
+            encodings: the response's `content-encoding`.
+            headers: those that are kept with it.
+            limit: larger replies are not learned; bytes.
+            background: starts what takes its time.
+            account: called once, when nothing more comes, with what the reply says of usage, and whether it is cut.
+        """
         self.exchange = exchange
+        self.told: Usage | None = None
+        """What is known of its usage where its body does not say it."""
         self.chunks: list[bytes] = []
         """What has come by, content encoding removed."""
         self._came: list[float] = []
@@ -67,6 +96,10 @@ class Tee:
         self._kept = 0
         """Number of chunks in the recording that has been learned."""
         self._ended = False
+        self._account = account
+        self._usage: Usage | None = None
+        self._whole = False
+        self._settled = False
         try:
             self._decoder = ContentDecoder(encodings, limit=limit)
         except Undecodable as error:
@@ -95,6 +128,7 @@ class Tee:
         if not self._ended and not self._kept and not self._checking:
             self._lose(reason)
         self._ended = True
+        self._settle()
 
     def _take(self, data: bytes) -> None:
         chunk = self._decoder.feed(data)
@@ -125,6 +159,7 @@ class Tee:
         if self._kept < len(self.chunks) or not self._kept:
             self._pipeline.ended(self.exchange)
             self._learn()
+        self._settle()
 
     def _learn(self) -> None:
         if self._checking:
@@ -140,49 +175,78 @@ class Tee:
 
     async def _learn_in_thread(self, chunks: tuple[bytes, ...]) -> None:
         try:
-            recorded = await asyncio.to_thread(self._record, chunks)
+            read = await asyncio.to_thread(self._record, chunks)
         except Exception as error:
             logger.warning("learning a reply failed with %s", describe_fault(error))
-            recorded = type(error).__name__
+            read = _Read(reason=type(error).__name__)
         self._checking = False
-        self._keep(recorded)
+        self._keep(read)
 
-    def _record(self, chunks: tuple[bytes, ...]) -> Recording | str:
+    def _record(self, chunks: tuple[bytes, ...]) -> _Read:
         """The recording, or why the reply is not worth keeping."""
         exchange, content = self.exchange, b"".join(chunks)
         wire, mode = exchange.route.wire, cast("Mode", self._mode)
         try:
-            reason = wire.verify(exchange.route.operation, mode, content) or ambiguous(exchange.raw)
+            examined = wire.examine(exchange.route.operation, mode, content)
         except BadReply as error:
-            return str(error)
-        if reason:
-            return reason
+            return _Read(reason=str(error))
+        reply = examined.reply
+        usage = said_something(reply.usage) if reply is not None else usage_so_far(wire, mode, content)
+        usage = usage or self.told
+        if reason := examined.reason or ambiguous(exchange.raw):
+            return _Read(reason=reason, whole=True, usage=usage)
         exchange.fingerprint = fingerprint(exchange.identity.canonical)
-        return Recording(
+        recording = Recording(
             wire=wire.name,
             operation=exchange.route.operation,
             mode=self._mode,
             chunks=chunks,
             offsets_ms=_offsets(self._came[: len(chunks)]),
             headers=self._headers,
-            run_ids=named(content, exchange.identity.run_ids, read=lambda body: wire.read(mode, body)),
+            run_ids=named(content, exchange.identity.run_ids, reply),
+            usage=usage.counts if usage is not None else None,
         )
+        return _Read(recording, whole=True, usage=usage)
 
-    def _keep(self, recorded: Recording | str) -> None:
-        if isinstance(recorded, Recording):
-            self._kept = len(recorded.chunks)
-            self._pipeline.learn(self.exchange, recorded)
+    def _keep(self, read: _Read) -> None:
+        if read.whole:
+            self._whole, self._usage = True, read.usage
+        if read.recording is not None:
+            self._kept = len(read.recording.chunks)
+            self._pipeline.learn(self.exchange, read.recording)
         due, self._due = self._due, False
         if due and self._kept < len(self.chunks):
             self._learn()
-        elif isinstance(recorded, str) and self._ended and not self._kept:
+        elif read.recording is None and self._ended and not self._kept:
             # Before the end a reason only means that the terminal event has not come whole.
-            self._lose(recorded)
+            self._lose(read.reason)
+        else:
+            self._settle()
 
     def _lose(self, reason: str) -> None:
         self._ended = True
+        came = tuple(self.chunks)
         self.chunks.clear()
         self._pipeline.lost(self.exchange, reason)
+        self._settle(came)
+
+    def _settle(self, came: tuple[bytes, ...] = ()) -> None:
+        """Say what was used, once nothing more comes; of a reply that is cut what it had said (`came`)."""
+        if self._settled or self._checking or not self._ended:
+            return
+        self._settled = True
+        if self._whole or not came:
+            self._account(self._usage or self.told, not self._whole)
+        elif sum(map(len, came)) <= QUICK:
+            self._account(self._so_far(came), True)
+        else:
+            self._background(self._settle_in_thread(came))
+
+    async def _settle_in_thread(self, came: tuple[bytes, ...]) -> None:
+        self._account(await asyncio.to_thread(self._so_far, came), True)
+
+    def _so_far(self, came: tuple[bytes, ...]) -> Usage | None:
+        return usage_so_far(self.exchange.route.wire, cast("Mode", self._mode), b"".join(came)) or self.told
 
 
 def _offsets(times: list[float]) -> tuple[int, ...]:

@@ -4,7 +4,7 @@
     {"content": "<64 hex digits>", "wire": "openai", "operation": "generate", "mode": "sse", "status": 200,
      "model": ..., "host": ..., "client": ..., "created": ..., "headers": [[name, value], ...],
      "run_ids": {name: value}, "fingerprint": {path: digest}, "chunks": ["text", {"base64": "..."}],
-     "offsets_ms": [0, 18]}
+     "offsets_ms": [0, 18], "usage": {"input": 9, "output": 5}}
 
 Bodies are verbatim, piece by piece; callers are not in it, and no response header that carries a credential.
 """
@@ -21,6 +21,7 @@ import orjson
 
 from isartor_addon.core.identity import ANYONE, key_for
 from isartor_addon.core.recording import Entry, Recording
+from isartor_addon.store.form import read_usage, write_usage
 
 VERSION = 1
 HEADER = orjson.dumps({"isartor_cassette": VERSION, "by": "isartor-addon"}) + b"\n"
@@ -46,6 +47,7 @@ def write_line(entry: Entry) -> bytes:
         "fingerprint": dict(entry.fingerprint),
         "chunks": [_write_chunk(chunk) for chunk in recording.chunks],
         **({"offsets_ms": recording.offsets_ms} if recording.offsets_ms else {}),
+        **({"usage": write_usage(recording.usage)} if recording.usage else {}),
     }
     return orjson.dumps(line) + b"\n"
 
@@ -93,6 +95,7 @@ def read_line(line: bytes) -> Entry:
         run_ids=_texts(fields, "run_ids"),
         status=int(_number(fields, "status")),
         offsets_ms=_offsets(fields),
+        usage=read_usage(fields.get("usage")),
     )
     return Entry(
         key=key_for(ANYONE, content),

@@ -11,6 +11,7 @@ body      the chunks, one after the other
 from __future__ import annotations
 
 import struct
+from dataclasses import fields
 from hashlib import blake2b
 from itertools import accumulate, pairwise
 from typing import Any
@@ -19,12 +20,14 @@ import orjson
 
 from isartor_addon.core.errors import StoreError
 from isartor_addon.core.recording import Entry, Recording
+from isartor_addon.core.reply import Usage
 
 MAGIC = b"IsRc"
 VERSION = 1
 FOR_EVER = 1e12
 """Unix time; JSON cannot say infinity."""
 
+_COUNTS = {each.name: None for each in fields(Usage) if each.name != "extra"}
 _HEAD = struct.Struct(">4sB16s")
 _LENGTH = struct.Struct(">I")
 
@@ -60,11 +63,34 @@ def dump(entry: Entry) -> bytes:
             "run_ids": dict(recording.run_ids),
             "chunks": [len(chunk) for chunk in recording.chunks],
             **({"offsets_ms": recording.offsets_ms} if recording.offsets_ms else {}),
+            **({"usage": write_usage(recording.usage)} if recording.usage else {}),
             **({"scope": entry.scope, "words": entry.words} if entry.scope else {}),
         }
     )
     rest = b"".join((_LENGTH.pack(len(header)), header, *recording.chunks))
     return _HEAD.pack(MAGIC, VERSION, _checksum(rest)) + rest
+
+
+def write_usage(usage: Usage) -> dict[str, int]:
+    """The counts that were said."""
+    counts = {name: getattr(usage, name) for name in _COUNTS}
+    return {name: count for name, count in counts.items() if count is not None}
+
+
+def read_usage(counts: object) -> Usage | None:
+    """
+    Read what `write_usage` wrote; None where nothing was said.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if counts is None:
+        return None
+    if not isinstance(counts, dict) or not counts.keys() <= _COUNTS.keys():
+        raise ValueError("`usage` must be counts of tokens")
+    if not all(type(count) is int and count >= 0 for count in counts.values()):
+        raise ValueError("`usage` must hold whole numbers")
+    return Usage(**counts)
 
 
 def load(key: str, data: bytes, *, pinned: bool = False) -> Entry:
@@ -114,6 +140,7 @@ def _entry(key: str, header: dict[str, Any], body: bytes, *, pinned: bool) -> En
         run_ids=header["run_ids"],
         status=header["status"],
         offsets_ms=tuple(header.get("offsets_ms", ())),
+        usage=read_usage(header.get("usage")),
     )
     return Entry(
         key=key,

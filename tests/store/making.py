@@ -8,6 +8,7 @@ from hashlib import shake_128
 
 from isartor_addon.core.identity import ANYONE, digest, key_for
 from isartor_addon.core.recording import Entry, Recording
+from isartor_addon.core.reply import Usage
 from isartor_addon.store.answers import AnswerStore
 
 NOW = 1_700_000_000.0
@@ -48,6 +49,7 @@ def entry(number: int, *, size: int = 400, caller: str = "caller", ttl_s: float 
             headers=(("content-type", "text/event-stream"), ("x-request-id", f"req-{number}")),
             run_ids={"session": f"session-{number}"},
             offsets_ms=(0, 20, 20 + number),
+            usage=Usage(input=number, output=5, cache_read=7),
         ),
         host="api.openai.com",
         model="gpt-4o-mini",

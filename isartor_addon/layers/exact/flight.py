@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Literal
 
 from isartor_addon.core.errors import BadReply
+from isartor_addon.core.reply import Usage
 
 Ended = Literal["landed", "lost", "outdone"]
 """How it ended: with an answer that is stored, without one, or with a later layer's answer to the leader."""
@@ -35,6 +36,8 @@ class Flight:
         """Whether the reply has come to its end, and is being checked: it lands, or is lost, any moment."""
         self.leased = False
         """Whether other processes wait for it too."""
+        self.usage: Usage | None = None
+        """What the provider counted, once it has landed."""
         self._changed: asyncio.Event | None = None
         """Set at the next change; there is one only while somebody waits for it."""
 

@@ -145,6 +145,8 @@ class ExactLayer(Layer):
             if reason := self._not_storable(exchange):
                 exchange.note(self.tag, "not-stored", reason)
             else:
+                if flight := self._own_flight(exchange):
+                    flight.usage = recording.usage
                 self._file(exchange, recording)
                 state = "landed"
         finally:  # whatever happens, nobody is to wait for what does not come
@@ -255,7 +257,7 @@ class ExactLayer(Layer):
         def chunks() -> AsyncGenerator[bytes]:
             return flight.read()
 
-        return Stream(self.tag, chunks, flight.headers)
+        return Stream(self.tag, chunks, flight.headers, usage=lambda: flight.usage)
 
     def _own_flight(self, exchange: Exchange) -> Flight | None:
         flight = self._flights.get(exchange.identity.key)
