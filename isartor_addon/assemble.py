@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
+from isartor_addon.accounts import Accounts, open_accounts
 from isartor_addon.config.load import VAULT_VARIABLE
 from isartor_addon.config.places import absolute, places
 from isartor_addon.config.schema import Config
@@ -24,6 +25,7 @@ from isartor_addon.layers.cloud.attempt import Asker
 from isartor_addon.layers.cloud.client import Address, Client, Terms
 from isartor_addon.layers.cloud.configured import Cloud, cloud_of
 from isartor_addon.layers.cloud.layer import CloudLayer
+from isartor_addon.layers.cloud.quota_layer import QuotaLayer
 from isartor_addon.layers.cloud.report import report
 from isartor_addon.layers.delivery import Delivery
 from isartor_addon.layers.exact.layer import ExactLayer, Lifetimes
@@ -70,6 +72,7 @@ class House:
     cloud: Cloud
     """The providers of chains, and how they fare."""
     reach: Reach
+    accounts: Accounts
     client: Client
     """Asks the providers of chains."""
     semantics: Semantics | None
@@ -95,6 +98,7 @@ class House:
         self.journal.close()
         if self.semantics is not None:
             self.semantics.close()
+        self.accounts.close()
         self.store.close()
         if self.leases is not None:
             self.leases.close()
@@ -125,7 +129,7 @@ def build(config: Config, *, is_own: Callable[[Address], bool] = _nobody) -> Hou
         is_own: whether an address of this machine is one at which this proxy listens.
 
     Raises:
-        ConfigError: the cassette cannot be used, or a chain cannot be asked.
+        ConfigError: the cassette cannot be used, a chain cannot be asked, or a price or a quota makes no sense.
     """
     set_up(config.log_level)
     clock = SystemClock()
@@ -133,6 +137,7 @@ def build(config: Config, *, is_own: Callable[[Address], bool] = _nobody) -> Hou
     client = Client(terms_of(config), reach, is_own=is_own)
     cloud = open_cloud(config)
     embedder = _embedder(config, clock)
+    accounts = open_accounts(config, clock)
     store = open_store(config, clock)
     leases = None if isinstance(store, Cassette) else FileLeases(places(config).cache / "leases")
     delivery = Delivery(clock, pace=config.cache.replay_pace)
@@ -149,7 +154,7 @@ def build(config: Config, *, is_own: Callable[[Address], bool] = _nobody) -> Hou
         clock=clock,
         hosts=HostTable(config.hosts),
         intake=Intake(config, _secret(config)),
-        pipeline=Pipeline(layers, clock),
+        pipeline=Pipeline([*layers, *_quota_layers(accounts, clock)], clock),
         store=store,
         journal=open_journal(config),
         leases=leases,
@@ -158,6 +163,7 @@ def build(config: Config, *, is_own: Callable[[Address], bool] = _nobody) -> Hou
         client=client,
         semantics=semantics,
         corrections=Corrections(store, semantics.evidence if semantics is not None else None, clock),
+        accounts=accounts,
     )
 
 
@@ -213,7 +219,7 @@ def terms_of(config: Config) -> Terms:
 
 
 def _cloud_layer(config: Config, cloud: Cloud, clock: Clock, client: Client, reach: Reach) -> CloudLayer:
-    private = frozenset(name.lower() for name in (*CONTROL_HEADERS, config.tenant_header) if name)
+    private = frozenset(name.lower() for name in (*CONTROL_HEADERS, *config.own_headers))
     asker = Asker(client, private=private, unix_time=clock.time)
     return CloudLayer(cloud.chains, cloud.state, asker, reach=reach, clock=clock, random=random.random)
 
@@ -260,6 +266,10 @@ def _embedder(config: Config, clock: Clock) -> Embedder | None:
     source = config.embedder.key
     key = _secret_of(source, open_vault(config)) if source and config.embedder.backend != "onnx" else None
     return open_embedder(config, clock, key=key or "")
+
+
+def _quota_layers(accounts: Accounts, clock: Clock) -> list[Layer]:
+    return [QuotaLayer(accounts.quotas, clock)] if accounts.quotas.quotas else []
 
 
 def open_store(config: Config, clock: Clock) -> Store:

@@ -25,6 +25,7 @@ _NO_CACHE = re.compile(r"\bno-cache\b", re.I)
 _KEY = re.compile(r"[0-9a-f]{6,64}")
 _TTL_DIGITS = 10
 """300 years; beyond, clocks overflow."""
+_LONGEST_PROJECT = 100
 _NO_STORE = re.compile(r"\bno-store\b", re.I)
 
 
@@ -124,7 +125,13 @@ class Intake:
             control=read_control(request.headers),
             model=route.wire.model(route, body),
             started=started,
+            project=self._project(request),
         )
+
+    def _project(self, request: Request) -> str:
+        name = self._config.project_header.lower()
+        said = request.headers.get(name, "").strip() if name else ""
+        return said[:_LONGEST_PROJECT] if said.isprintable() else ""
 
     def _caller(self, request: Request, client: Client, body: Mapping[str, Any], sender: Sender) -> str:
         if self._config.cassette:

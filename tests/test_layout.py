@@ -37,7 +37,8 @@ MAY: dict[str, frozenset[str]] = {
     "intake": frozenset({"core", "wire", "clients", "config"}),
     "pipeline": frozenset({"core", "layers.base", "layers.ports"}),
     "semantics": INNER,
-    "assemble": INNER | {"intake", "pipeline", "semantics"},
+    "accounts": frozenset({"core", "config", "layers", "store"}),
+    "assemble": INNER | {"accounts", "intake", "pipeline", "semantics"},
     "roster": frozenset({"core", "config.schema", "layers.cloud", "assemble"}),
     "proxy": INNER - {"layers", "store", "models"}
     | {"proxy", "workers", "assemble", "intake", "pipeline", "layers.ports", "store.running"},

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_type_hints
 
 from isartor_addon.config.schema import Config
 
-Kind = Literal["bool", "int", "float", "text", "list", "texts", "map of int", "map of text", "tables"]
+Kind = Literal["bool", "int", "float", "text", "list", "texts", "map of int", "map of text", "maps of float", "tables"]
 
 _KINDS: Mapping[object, Kind] = {
     bool: "bool",
@@ -19,6 +19,7 @@ _KINDS: Mapping[object, Kind] = {
     tuple[str, ...]: "list",
     Mapping[str, int]: "map of int",
     Mapping[str, str]: "map of text",
+    Mapping[str, Mapping[str, float]]: "maps of float",
 }
 
 

@@ -55,6 +55,11 @@ class Places:
         return self.home / "journal"
 
     @property
+    def ledger(self) -> Path:
+        """The directory of the ledger."""
+        return self.home / "ledger"
+
+    @property
     def secret(self) -> Path:
         """The key with which credentials are hashed to callers."""
         return self.home / "secret"

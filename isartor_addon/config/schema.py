@@ -203,6 +203,47 @@ class ChainTable:
     retries: int = setting(2, "How often one provider is asked again.")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaTable:
+    """One of `[[quotas]]`. Patterns are as in `fnmatch`; an empty one means all."""
+
+    name: str = required("Its name in headers and in the log. Its counts go on for as long as it keeps it.")
+    window: str = setting(
+        "day",
+        "What the limits are for; of the calendar, weeks from Monday.",
+        choices=("minute", "day", "week", "month"),
+    )
+    zone: str = setting("UTC", "Where its days begin (`Europe/Berlin`).")
+    requests: int = setting(0, "At most so many requests; 0: any number.")
+    tokens: int = setting(0, "At most so many tokens, read and made; 0: any number.")
+    usd: float = setting(0.0, "At most so many dollars; 0: any amount.", unit="USD")
+    provider: str = setting("", "Only for providers like this: a host, or a name of the catalogue.")
+    caller: str = setting("", "Only for callers like this, as `isartor stats --usage --json` names them.")
+    client: str = setting("", "Only for tools like this (`claude-code`).")
+    project: str = setting("", "Only for projects like this; see `project_header`.")
+    model: str = setting("", "Only for models like this.")
+    per: tuple[str, ...] = setting(
+        (),
+        "A count of its own for each `provider`, `caller`, `client`, `project`, `model`.",
+        lone=True,
+    )
+    action: str = setting(
+        "block",
+        "What happens at a limit: a refusal, a header that warns, or the chain goes on to its next provider.",
+        choices=("warn", "block", "fallback"),
+    )
+    warn_at: float = setting(0.8, "From this part of a limit on it is warned of.")
+    on_error: str = setting("pass", "What happens to requests while nothing can be counted.", choices=("pass", "block"))
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What was used and spared."""
+
+    enabled: bool = setting(True, "Keep the ledger of tokens and money; see `isartor stats`.")
+    days: int = setting(400, "How long it remembers.", unit="days")
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """Everything that can be set."""
@@ -220,6 +261,9 @@ class Config:
     )
     body_limit_mb: int = setting(64, "Larger bodies pass through unread.", unit="MiB")
     tenant_header: str = setting("", "Request header that separates tenants of one API key; it is not sent on.")
+    project_header: str = setting(
+        "", "Request header that names the project which a request is booked under; it is not sent on."
+    )
     token: str = setting("", "What clients must show when the proxy listens on more than loopback.")
     cassette: str = setting("", "A file of recordings to use instead of the cache.")
     cassette_mode: str = setting("record", "What to do with the cassette.", choices=("record", "replay"))
@@ -233,6 +277,13 @@ class Config:
     model_aliases: Mapping[str, str] = setting({}, 'Other names for models: `{ fast = "gpt-4o-mini" }`.')
     providers: tuple[ProviderTable, ...] = setting((), "Providers that may be asked besides the client's own.")
     chain: tuple[ChainTable, ...] = setting((), "Who is asked when, in order; the first that fits a request counts.")
+    quotas: tuple[QuotaTable, ...] = setting((), "What may be used in a day or another window; all that fit count.")
+    prices: Mapping[str, Mapping[str, float]] = setting(
+        {},
+        'Your own prices by model pattern, before the list: `[prices."gpt-5*"]` with `input`, `output` and perhaps '
+        "`cache_read`, `cache_write`, `cache_write_1h`.",
+        unit="USD per million tokens",
+    )
     cache: Cache = field(default_factory=Cache)
     semantic: Semantic = field(default_factory=Semantic)
     embedder: Embedder = field(default_factory=Embedder)
@@ -240,3 +291,9 @@ class Config:
     lane: Lane = field(default_factory=Lane)
     streams: Streams = field(default_factory=Streams)
     egress: Egress = field(default_factory=Egress)
+    ledger: Ledger = field(default_factory=Ledger)
+
+    @property
+    def own_headers(self) -> tuple[str, ...]:
+        """Request headers for us that have a name of the operator's."""
+        return tuple(name for name in (self.tenant_header, self.project_header) if name)

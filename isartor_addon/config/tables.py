@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, fields
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from isartor_addon.config.keys import Key, keys_of
 
@@ -18,6 +19,9 @@ _VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _CREDENTIALS = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"})
 _HIDDEN = frozenset({"key", "headers"})
 """What is not shown when it is wrong: somebody may have written a secret there."""
+
+
+_DIMENSIONS = frozenset({"provider", "caller", "client", "project", "model"})
 
 
 class BadValue(Exception):
@@ -94,6 +98,27 @@ def _meaning(name: str, value: Any) -> None:
             raise BadValue("needs at least one name")
         case "deadline_s" | "attempt_s" if value < 1:
             raise BadValue("must be at least 1")
+        case _:
+            _quota_meaning(name, value)
+
+
+def _quota_meaning(name: str, value: Any) -> None:
+    match name:
+        case "warn_at" if not 0 < value <= 1:
+            raise BadValue("must be above 0 and at most 1")
+        case "usd" if value < 0:
+            raise BadValue("must not be negative")
+        case "per" if not set(value) <= _DIMENSIONS:
+            raise BadValue(f"must hold {', '.join(sorted(_DIMENSIONS))} only")
+        case "zone":
+            _check_zone(value)
+
+
+def _check_zone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise BadValue("must be the name of a time zone, as `UTC` or `Europe/Berlin`") from None
 
 
 def check_base_url(url: str) -> None:

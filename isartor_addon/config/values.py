@@ -28,6 +28,7 @@ _NEEDS: Mapping[str, str] = {
     "texts": "a text or a list of texts",
     "map of int": "a table of whole numbers",
     "map of text": "a table of texts",
+    "maps of float": "tables of numbers by name",
     "tables": "a list of tables, as JSON",
 }
 _SHARES = ("semantic.threshold", "semantic.max_error_rate", "semantic.shadow_share")
@@ -60,7 +61,7 @@ def parse(key: Key, text: str) -> Any:
                 return float(text)
         case "text":
             return text
-        case "tables":
+        case "tables" | "maps of float":
             return _json(key, text)
         case "list":
             return (
@@ -129,6 +130,8 @@ def _typed(key: Key, value: Any) -> Any:
             value = tuple(value) if fits else value
         case "map of int":
             fits = isinstance(value, Mapping) and all(isinstance(n, str) and _whole(v) for n, v in value.items())
+        case "maps of float":
+            fits = isinstance(value, Mapping) and all(map(_numbers, value.values()))
         case "map of text":
             fits = isinstance(value, Mapping) and all(
                 isinstance(n, str) and isinstance(v, str) for n, v in value.items()
@@ -136,6 +139,12 @@ def _typed(key: Key, value: Any) -> Any:
     if not fits:
         raise BadValue(f"needs {_NEEDS[key.type]}")
     return value
+
+
+def _numbers(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(each, int | float) and not isinstance(each, bool) for each in value.values()
+    )
 
 
 def _whole(value: Any) -> bool:
@@ -157,7 +166,7 @@ def _meaning(key: Key, value: Any) -> None:
                 _check_host(pattern)
         case "offline_hosts" | "egress.proxy" | "egress.proxy_login":
             _check_way_out(key, value)
-        case "tenant_header" if value and not _TOKEN.fullmatch(value):
+        case "tenant_header" | "project_header" if value and not _TOKEN.fullmatch(value):
             raise BadValue("must be the name of a header")
         case "token" if re.search(r"[^\x21-\x39\x3b-\x7e]", value):
             raise BadValue("must be printable ASCII without spaces and colons")

@@ -6,6 +6,7 @@ The exceptions, as a tree.
     * BadControl          a header that says how we are to serve it holds none of its values: 400
     * NotRecorded         it asked for a stored answer and there is none: 400
     * Offline             its answer is not here, and nothing may leave: 400
+    * OverQuota           a quota does not let it go to a provider: 400
     * Denied              the proxy's own token is missing or wrong: 401
   * Lost                  a provider cannot be reached, or its reply does not come to its end
   * BadReply              what a provider sent is not a complete, well-formed answer
@@ -53,6 +54,16 @@ class Offline(ClientMistake):
     """The answer is not here, and nothing may leave this machine. 400 for the same reason."""
 
     code = "isartor_offline"
+
+
+class OverQuota(ClientMistake):
+    """
+    A quota does not let the request go to a provider.
+
+    400 for the reason given at `NotRecorded`: after 429 a tool waits and asks again, until the window ends.
+    """
+
+    code = "isartor_over_quota"
 
 
 class Denied(ClientMistake):

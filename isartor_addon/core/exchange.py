@@ -77,6 +77,10 @@ class Exchange:
     trail: list[Step] = field(default_factory=list)
     raw: bytes = b""
     """The body's bytes as received, content encoding removed."""
+    project: str = ""
+    """What the caller books it under; empty where it does not say."""
+    quota: str = ""
+    """What quotas say to it; empty where they say nothing."""
     fingerprint: Mapping[str, str] = field(default_factory=dict)
     """Digests of the canonical request by path; filled in when its reply is learned."""
     spare: Answer | None = None
@@ -121,6 +125,7 @@ class Exchange:
             model=self.model,
             started=started,
             raw=self.raw,
+            project=self.project,
         )
 
     def note(self, layer: str, outcome: str, note: str = "") -> None:

@@ -46,16 +46,15 @@ def request_of(flow: http.HTTPFlow) -> Request:
     )
 
 
-def strip_own(request: http.Request, *, tenant_header: str) -> None:
-    """Take off what is said to us alone."""
-    for name in (*CONTROL_HEADERS, tenant_header):
-        if name:
-            request.headers.pop(name, None)
+def strip_own(request: http.Request, *, own: Iterable[str]) -> None:
+    """Take off what is said to us alone; `own` are the headers that have a name of the operator's."""
+    for name in (*CONTROL_HEADERS, *own):
+        request.headers.pop(name, None)
 
 
-def strip_control(request: http.Request, *, tenant_header: str) -> None:
+def strip_control(request: http.Request, *, own: Iterable[str]) -> None:
     """The same for a request that we serve, whose `cache-control` is said to us, too."""
-    strip_own(request, tenant_header=tenant_header)
+    strip_own(request, own=own)
     said = request.headers.get("cache-control", "").lower()
     if "no-cache" in said or "no-store" in said:
         del request.headers["cache-control"]
@@ -75,6 +74,8 @@ def said(exchange: Exchange, *, layer: str, deflected: bool, age_s: int | None =
         "x-isartor-provider": exchange.request.host,
         "x-isartor-key": exchange.identity.short,
     }
+    if exchange.quota:
+        headers["x-isartor-quota"] = exchange.quota
     if age_s is not None:
         headers["x-isartor-age"] = str(age_s)
     return headers

@@ -188,15 +188,15 @@ class Isartor:
                 return
             if not isinstance(flow.client_conn.proxy_mode, mode_specs.UpstreamMode):  # there it may be the next proxy's
                 flow.request.headers.pop("proxy-authorization", None)
-            size, tenant_header = content_length(flow.request), self.house.config.tenant_header
+            size, own = content_length(flow.request), self.house.config.own_headers
             if routes_of(flow):
                 # An option such as stream_large_bodies=1m would take the prompt past us.
                 large = size > self.house.config.body_limit_mb * assemble.MIB and flow.response is None
                 flow.request.stream = large
                 if large:
-                    convert.strip_control(flow.request, tenant_header=tenant_header)
+                    convert.strip_control(flow.request, own=own)
             elif not Sockets.is_upgrade(convert.request_of(flow)):
-                convert.strip_own(flow.request, tenant_header=tenant_header)
+                convert.strip_own(flow.request, own=own)
                 # Both sides of a binary RPC may wait for each other: it must flow while it is being sent.
                 rpc = is_pass_only(flow.request.headers.get("content-type", ""))
                 if (rpc or size > STREAM_UPLOADS) and flow.response is None:
@@ -280,4 +280,4 @@ class Isartor:
         logger.warning("%s; the request goes on to the provider", describe_fault(error))
         flow.marked = ":warning:"
         flow.comment = f"isartor: {type(error).__name__}; the request went on to the provider"
-        convert.strip_control(flow.request, tenant_header=self.house.config.tenant_header)
+        convert.strip_control(flow.request, own=self.house.config.own_headers)

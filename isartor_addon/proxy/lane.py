@@ -252,6 +252,7 @@ class _Connection:
         data = convert.written_response(answer.status, answer.body, answer.headers, {**told, **answer.told})
         flow = self._flow(known, exchange, answer, raw) if self._lane.gate.watched else None
         house.journal.record(exchange, layer=answer.layer, status=answer.status)
+        house.accounts.enter(exchange, layer=answer.layer, status=answer.status, usage=answer.usage)
         return _Answered(data, known.closes, flow)
 
     def _flow(self, known: Known, exchange: Exchange, answer: Answer, raw: bytes) -> http.HTTPFlow:
@@ -261,7 +262,7 @@ class _Connection:
         flow.request.raw_content = raw[known.head_size :]
         flow.request.timestamp_start = flow.request.timestamp_end = exchange.started
         self._lane.prepare(flow)
-        convert.strip_control(flow.request, tenant_header=self._lane.house().config.tenant_header)
+        convert.strip_control(flow.request, own=self._lane.house().config.own_headers)
         put_answer(flow, exchange, answer)
         return flow
 

@@ -7,8 +7,10 @@ from mitmproxy import http
 
 from isartor_addon.core.errors import BadReply, Untranslatable
 from isartor_addon.core.exchange import Exchange
+from isartor_addon.core.reply import Usage
 from isartor_addon.proxy.door import Target
 from isartor_addon.wire import native, openai_chat
+from isartor_addon.wire.usage import said_something, usage_so_far
 
 
 def send_as_chat(flow: http.HTTPFlow, exchange: Exchange, *, target: Target, default_model: str) -> None:
@@ -28,8 +30,8 @@ def send_as_chat(flow: http.HTTPFlow, exchange: Exchange, *, target: Target, def
     request.content = orjson.dumps(body)
 
 
-def answer_as_native(response: http.Response) -> None:
-    """Turn a chat reply, or a provider's error, into a native reply, in place."""
+def answer_as_native(response: http.Response) -> Usage | None:
+    """Turn a chat reply, or a provider's error, into a native reply, in place; give the usage, which it cannot say."""
     content = response.get_content(strict=False) or b""
     response.headers.pop("content-encoding", None)
     response.headers["content-type"] = "application/json"
@@ -41,8 +43,9 @@ def answer_as_native(response: http.Response) -> None:
         status = response.status_code if response.status_code != 200 else 502
         response.status_code = status
         response.content = native.WIRE.error(status, "provider_error", str(error))
-        return
+        return usage_so_far(openai_chat.WIRE, "json", content)
     response.content = orjson.dumps(native.WIRE.write_reply(reply))
+    return said_something(reply.usage)
 
 
 def _message_of(content: bytes) -> str:

@@ -8,12 +8,15 @@ from typing import Any
 from mitmproxy import http
 
 from isartor_addon.assemble import MIB
+from isartor_addon.core.reply import Usage
+from isartor_addon.pipeline import Pipeline
 from isartor_addon.proxy import convert, native
 from isartor_addon.proxy.passing import Passing, Sent
 from isartor_addon.proxy.show import show, show_trail
 from isartor_addon.proxy.splice import Splices
 from isartor_addon.proxy.tasks import Tasks
 from isartor_addon.proxy.tee import Tee
+from isartor_addon.wire.usage import usage_so_far
 
 SUMMARIES = {
     "stream": "shared with an identical request",
@@ -69,6 +72,8 @@ class Replies:
             passing.restore(flow)
         show(flow, exchange, passing.outcome, _summary(passing))
         house.journal.record(exchange, layer=passing.layer, status=response.status_code)
+        if passing.tee is None:
+            _enter(passing, response.status_code, _said(response, passing))
         show_trail(flow, exchange)
 
     def broken(self, flow: http.HTTPFlow, passing: Passing) -> None:
@@ -80,22 +85,25 @@ class Replies:
             house.pipeline.lost(passing.exchange, "no reply")
         passing.restore(flow)
         house.journal.record(passing.exchange, layer=passing.layer, status=0)
+        if passing.tee is None:
+            _enter(passing, 0, None)
         show_trail(flow, passing.exchange)
 
     def _tee(self, flow: http.HTTPFlow, response: http.Response, passing: Passing) -> None:
         exchange = passing.exchange
         content_type = response.headers.get("content-type", "").lower()
         mode = _mode_of(content_type, exchange.mode)
-        if not passing.unlearned:
-            passing.tee = Tee(
-                exchange,
-                passing.house.pipeline,
-                mode=mode,
-                encodings="" if passing.native else response.headers.get("content-encoding", ""),
-                headers=convert.kept_headers(response, exchange.route.wire.request_id_headers),
-                limit=passing.house.config.body_limit_mb * MIB,
-                background=self._tasks.start,
-            )
+        house, status = passing.house, response.status_code
+        passing.tee = Tee(
+            exchange,
+            Pipeline((), house.clock) if passing.unlearned else house.pipeline,
+            mode=mode,
+            encodings="" if passing.native else response.headers.get("content-encoding", ""),
+            headers=convert.kept_headers(response, exchange.route.wire.request_id_headers),
+            limit=house.config.body_limit_mb * MIB,
+            background=self._tasks.start,
+            account=lambda usage, cut: _enter(passing, status, usage, cut=cut),
+        )
         if mode == "json" or passing.native:
             # mitmproxy holds a whole reply back until every addon has seen it. Where none may change it, the client
             # has it before we check and file it.
@@ -110,7 +118,9 @@ class Replies:
     def _learn(self, flow: http.HTTPFlow, response: http.Response, passing: Passing) -> None:
         tee = passing.tee
         if passing.native:
-            native.answer_as_native(response)
+            usage = native.answer_as_native(response)
+            if tee is not None:
+                tee.told = usage
         if tee is None:
             if passing.layer == convert.PROVIDER_TAG and not passing.unlearned:
                 passing.house.pipeline.lost(passing.exchange, f"the provider answered {response.status_code}")
@@ -121,6 +131,29 @@ class Replies:
         else:
             tee(response.raw_content or b"")
             tee(b"")
+
+
+def _enter(passing: Passing, status: int, usage: Usage | None, *, cut: bool = False) -> None:
+    """Enter in the ledger what was used; a relay knows better than the body who was asked, and what it counted."""
+    opened = passing.opened
+    told = opened.told if opened is not None else {}
+    known = opened.usage() if opened is not None else None
+    passing.house.accounts.enter(
+        passing.exchange,
+        layer=passing.layer,
+        status=status,
+        usage=known or usage,
+        partial=cut,
+        provider=told.get("x-isartor-provider", ""),
+        model=told.get("x-isartor-model", ""),
+    )
+
+
+def _said(response: http.Response, passing: Passing) -> Usage | None:
+    """What an error says of usage."""
+    if passing.layer != convert.PROVIDER_TAG:
+        return None
+    return usage_so_far(passing.exchange.route.wire, "json", response.get_content(strict=False) or b"")
 
 
 def _summary(passing: Passing) -> str:

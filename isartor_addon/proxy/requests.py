@@ -90,7 +90,7 @@ class Requests:
         except (ClientMistake, coding.Undecodable, coding.BodyTooLarge) as error:
             self._pass_unread(flow, routes[0], error)
             return
-        convert.strip_control(flow.request, tenant_header=house.config.tenant_header)
+        convert.strip_control(flow.request, own=house.config.own_headers)
         if flow.is_replay == "request" and exchange.control.cache in ("use", "exact"):  # by hand, in mitmproxy
             exchange.control = replace(exchange.control, cache="refresh")
         if exchange.control.wrong is not None:
@@ -167,6 +167,7 @@ class Requests:
             case Answer():
                 put_answer(flow, exchange, outcome)
                 house.journal.record(exchange, layer=outcome.layer, status=outcome.status)
+                house.accounts.enter(exchange, layer=outcome.layer, status=outcome.status, usage=outcome.usage)
             case Stream() | Relayed():
                 label = "relay" if isinstance(outcome, Relayed) else "stream" if outcome.age_s is None else "hit"
                 passing = Passing(exchange, house, outcome.layer, label, asked=flow.request)
@@ -177,6 +178,7 @@ class Requests:
                 _refuse(flow, exchange.route, outcome.error, told)
                 show(flow, exchange, "refuse", str(outcome.error))
                 house.journal.record(exchange, layer=outcome.layer, status=outcome.error.status)
+                house.accounts.enter(exchange, layer=outcome.layer, status=outcome.error.status)
             case None:
                 self._forward(flow, exchange, house=house)
 
@@ -197,7 +199,7 @@ class Requests:
         if self._house().replaying:
             _refuse(flow, route, NotRecorded(f"isartor: {error} (the cassette is being replayed)"))
             return
-        convert.strip_control(flow.request, tenant_header=self._house().config.tenant_header)
+        convert.strip_control(flow.request, own=self._house().config.own_headers)
 
 
 def put_answer(flow: http.HTTPFlow, exchange: Exchange, answer: Answer) -> None:

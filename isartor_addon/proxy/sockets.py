@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from mitmproxy import ctx, http
 from mitmproxy.websocket import WebSocketMessage
@@ -16,6 +17,7 @@ from mitmproxy.websocket import WebSocketMessage
 from isartor_addon.assemble import MIB, House
 from isartor_addon.core.exchange import Exchange, Request
 from isartor_addon.core.outcome import Answer, Outcome, Refuse
+from isartor_addon.core.reply import Usage
 from isartor_addon.intake import Intake, Sender
 from isartor_addon.pipeline import describe_fault
 from isartor_addon.proxy import convert
@@ -24,6 +26,7 @@ from isartor_addon.proxy.tasks import Tasks
 from isartor_addon.proxy.tee import Tee
 from isartor_addon.wire import openai_responses
 from isartor_addon.wire.responses_chain import Chain, Create, error_message, fate, in_lane, read_create
+from isartor_addon.wire.usage import usage_so_far
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +42,8 @@ class _Socket:
     owed: int = 0
     """Responses that the provider still owes."""
     asked: Create | None = None
+    last: tuple[House, Exchange] | None = None
+    """The request that was read last, and who served it."""
     sent: tuple[WebSocketMessage, bytes] | None = None
     """The message that asks it, and what it said when we let it go on."""
     tee: Tee | None = None
@@ -66,7 +71,7 @@ class Sockets:
         passes = house.reach.allows(request.host, request.port) and not house.chained
         if passes and house.config.websocket == "native" and not house.config.cassette:
             self._open[flow.id] = _Socket(_as_over_http(request), sender)
-            convert.strip_control(flow.request, tenant_header=house.config.tenant_header)
+            convert.strip_control(flow.request, own=house.config.own_headers)
             return
         body = openai_responses.WIRE.error(426, "isartor_use_http", "isartor: use HTTP")
         flow.response = convert.json_response(426, body, {"upgrade": "HTTP/1.1", "connection": "Upgrade"})
@@ -108,6 +113,8 @@ class Sockets:
             return
         house = self._house()
         exchange = self._read(house, flow, socket, create)
+        if exchange is not None:
+            socket.last = house, exchange
         if exchange is None or socket.owed:
             message.content = socket.chain.outgoing(create, message.content)
             self._pass_unlearned(socket)
@@ -138,10 +145,12 @@ class Sockets:
                 socket.chain.learn(create, outcome.chunks, local=True)
                 socket.answered += 1
                 house.journal.record(exchange, layer=outcome.layer, status=outcome.status)
+                house.accounts.enter(exchange, layer=outcome.layer, status=outcome.status, usage=outcome.usage)
             case Refuse():
                 error = outcome.error
                 self._inject(flow, message, (error_message(error.status, error.code, str(error)),))
                 house.journal.record(exchange, layer=outcome.layer, status=error.status)
+                house.accounts.enter(exchange, layer=outcome.layer, status=error.status)
             case _:
                 self._forward(house, socket, create, exchange=exchange, message=message)
 
@@ -177,6 +186,7 @@ class Sockets:
             headers=(("content-type", openai_responses.WIRE.content_type("sse")),),
             limit=house.config.body_limit_mb * MIB,
             background=self._tasks.start,
+            account=partial(_enter, house, exchange),
         )
 
     def _pass_unlearned(self, socket: _Socket) -> None:
@@ -184,7 +194,7 @@ class Sockets:
         socket.passed += 1
         socket.owed += 1
         if socket.tee is not None:
-            socket.tee.cut("another request on the same socket")
+            socket.tee.cut("another request on the same socket", account=False)
             socket.tee = None
 
     def _from_server(self, socket: _Socket, content: bytes) -> None:
@@ -196,7 +206,7 @@ class Sockets:
             message, said = socket.sent
             socket.sent = None
             if tee is not None and message.content != said:
-                tee.cut("another addon changed the request")
+                tee.cut("another addon changed the request", account=False)
                 socket.tee = tee = None
         if tee is not None:
             tee(content)
@@ -204,6 +214,8 @@ class Sockets:
             return
         socket.owed -= 1
         socket.tee = None
+        if tee is None and socket.last is not None:  # whose it is cannot be told; what it used can
+            _enter(*socket.last, usage_so_far(openai_responses.WIRE, "ws", content), False)
         if tee is None or socket.asked is None:
             return
         if ending == "complete":
@@ -218,6 +230,10 @@ class Sockets:
         message.drop()
         for chunk in chunks:
             ctx.master.commands.call("inject.websocket", flow, True, chunk, True)
+
+
+def _enter(house: House, exchange: Exchange, usage: Usage | None, cut: bool) -> None:
+    house.accounts.enter(exchange, layer=convert.PROVIDER_TAG, status=200, usage=usage, partial=cut)
 
 
 def _as_over_http(request: Request) -> Request:

@@ -123,8 +123,15 @@ class Tee:
                 self._lose(type(error).__name__)
         return data
 
-    def cut(self, reason: str) -> None:
-        """The connection is gone; what was not learned by now is not."""
+    def cut(self, reason: str, *, account: bool = True) -> None:
+        """
+        The connection is gone; what was not learned by now is not.
+
+        Args:
+            reason: for the trail.
+            account: whether to say what was used; False: somebody else does.
+        """
+        self._settled = self._settled or not account
         if not self._ended and not self._kept and not self._checking:
             self._lose(reason)
         self._ended = True

@@ -9,6 +9,7 @@ from typing import Any
 
 from isartor_addon.core.exchange import Exchange
 from isartor_addon.core.recording import Recording
+from isartor_addon.core.reply import Usage
 from isartor_addon.layers.base import Layer
 from isartor_addon.pipeline import Pipeline
 from isartor_addon.proxy.tee import QUICK, Tee
@@ -53,6 +54,8 @@ class Stage:
 
     def __init__(self, raw: bytes = b"{}") -> None:
         self.notes = Notes()
+        self.used: list[tuple[Usage | None, bool]] = []
+        """What was said of usage, and whether the reply was cut."""
         self.tasks: list[asyncio.Task[None]] = []
         asked = exchange(mode="sse")
         asked.raw = raw
@@ -64,7 +67,11 @@ class Stage:
             headers=(),
             limit=1 << 30,
             background=self._start,
+            account=self._enter,
         )
+
+    def _enter(self, usage: Usage | None, cut: bool) -> None:
+        self.used.append((usage.counts if usage else None, cut))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         self.tasks.append(asyncio.ensure_future(work))

@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from isartor_addon.core.errors import StoreError
+from isartor_addon.layers.cloud.prices import PICO
 from isartor_addon.layers.ports import Count, Counter, Counters
 
 logger = logging.getLogger(__name__)
@@ -23,8 +24,6 @@ Word = Literal["ok", "warn", "block", "fallback"]
 Window = Literal["minute", "day", "week", "month"]
 Dimension = Literal["provider", "caller", "client", "project", "model"]
 
-PICO = 10**12
-"""Of these in a dollar: prices per million tokens with six decimals are whole numbers of them a token."""
 _WORST: tuple[Word, ...] = ("block", "fallback", "warn")
 
 

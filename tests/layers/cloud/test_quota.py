@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isartor_addon.core.errors import StoreError
-from isartor_addon.layers.cloud.quota import PICO, Judgement, Quota, Quotas, Who, Window, window_start
+from isartor_addon.layers.cloud.prices import PICO
+from isartor_addon.layers.cloud.quota import Judgement, Quota, Quotas, Who, Window, window_start
 from isartor_addon.layers.ports import Count, Counter
 
 ME = Who("caller-1", "claude-code", "red")

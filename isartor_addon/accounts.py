@@ -1,0 +1,114 @@
+"""Settings in; prices, quotas and the ledger out. What exchanges took, or spared, is entered here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from isartor_addon.config.places import places
+from isartor_addon.config.schema import Config, QuotaTable
+from isartor_addon.core.errors import ConfigError
+from isartor_addon.core.exchange import Exchange
+from isartor_addon.core.expense import PROVIDER_LAYER, Expense, expense_of
+from isartor_addon.core.reply import Usage
+from isartor_addon.layers.cloud.price_list import rows
+from isartor_addon.layers.cloud.prices import PICO, Prices, Row, price
+from isartor_addon.layers.cloud.quota import Quota, Quotas, Who
+from isartor_addon.layers.ports import Clock
+from isartor_addon.store.ledger import Ledger, Rated
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """What there is about money."""
+
+    ledger: Ledger
+    quotas: Quotas
+    enabled: bool
+
+    def enter(
+        self,
+        exchange: Exchange,
+        *,
+        layer: str,
+        status: int,
+        usage: Usage | None = None,
+        partial: bool = False,
+        provider: str = "",
+        model: str = "",
+    ) -> None:
+        """Enter what `exchange` took or spared; some microseconds. Arguments as for `expense_of`."""
+        if self.enabled:
+            self.ledger.add(
+                expense_of(
+                    exchange,
+                    layer=layer,
+                    status=status,
+                    usage=usage,
+                    partial=partial,
+                    provider=provider,
+                    model=model,
+                )
+            )
+
+    def close(self) -> None:
+        """Write what waits."""
+        self.ledger.close()
+
+
+def open_accounts(config: Config, clock: Clock) -> Accounts:
+    """
+    Put them together.
+
+    Raises:
+        ConfigError: a price or a quota makes no sense.
+    """
+    prices = Prices((*_own_prices(config), *rows()))
+    meant: list[Quotas] = []
+
+    def rate(expense: Expense) -> Rated:
+        paid = expense.layer == PROVIDER_LAYER
+        who = Who(expense.caller, expense.client, expense.project)
+        counters = meant[0].counters(who, expense.provider, expense.model, expense.time) if paid else ()
+        cost, estimated = prices.cost(expense.provider, expense.model, expense.usage)
+        return Rated(cost, cost is not None and (estimated or expense.partial), counters)
+
+    ledger = Ledger(places(config).ledger, rate=rate, days=config.ledger.days, clock=clock)
+    meant.append(Quotas(_quotas(config.quotas), ledger))
+    return Accounts(ledger, meant[0], enabled=config.ledger.enabled or bool(config.quotas))
+
+
+def _own_prices(config: Config) -> list[Row]:
+    return [Row(pattern.lower(), price(fields, f'prices."{pattern}"')) for pattern, fields in config.prices.items()]
+
+
+def _quotas(tables: Sequence[QuotaTable]) -> list[Quota]:
+    names = [table.name for table in tables]
+    for table in tables:
+        if names.count(table.name) > 1:
+            raise ConfigError(f"There are several quotas named `{table.name}`.")
+        if not (table.requests or table.tokens or table.usd):
+            raise ConfigError(f"The quota `{table.name}` has no limit: give `requests`, `tokens` or `usd`.")
+    return [_quota(table) for table in tables]
+
+
+def _quota(table: QuotaTable) -> Quota:
+    return Quota(
+        name=table.name,
+        window=table.window,  # type: ignore[arg-type]  # its choices are these words
+        requests=table.requests or None,
+        tokens=table.tokens or None,
+        cost=int(Decimal(str(table.usd)) * PICO) or None,
+        provider=table.provider,
+        caller=table.caller,
+        client=table.client,
+        project=table.project,
+        model=table.model,
+        per=table.per,  # type: ignore[arg-type]
+        action=table.action,  # type: ignore[arg-type]
+        warn_at=table.warn_at,
+        zone=ZoneInfo(table.zone),
+        on_error=table.on_error,  # type: ignore[arg-type]
+    )
