@@ -36,22 +36,10 @@ class Accounts:
         status: int,
         usage: Usage | None = None,
         partial: bool = False,
-        provider: str = "",
-        model: str = "",
     ) -> None:
         """Enter what `exchange` took or spared; some microseconds. Arguments as for `expense_of`."""
         if self.enabled:
-            self.ledger.add(
-                expense_of(
-                    exchange,
-                    layer=layer,
-                    status=status,
-                    usage=usage,
-                    partial=partial,
-                    provider=provider,
-                    model=model,
-                )
-            )
+            self.ledger.add(expense_of(exchange, layer=layer, status=status, usage=usage, partial=partial))
 
     def close(self) -> None:
         """Write what waits."""

@@ -25,6 +25,7 @@ from isartor_addon.layers.cloud.attempt import Asker
 from isartor_addon.layers.cloud.client import Address, Client, Terms
 from isartor_addon.layers.cloud.configured import Cloud, cloud_of
 from isartor_addon.layers.cloud.layer import CloudLayer
+from isartor_addon.layers.cloud.quota import Quotas
 from isartor_addon.layers.cloud.quota_layer import QuotaLayer
 from isartor_addon.layers.cloud.report import report
 from isartor_addon.layers.delivery import Delivery
@@ -39,6 +40,7 @@ from isartor_addon.semantics import Semantics, open_evidence
 from isartor_addon.store.answers import AnswerStore
 from isartor_addon.store.cassette import Cassette
 from isartor_addon.store.leases import FileLeases
+from isartor_addon.store.ledger import Ledger
 from isartor_addon.store.secret import load_secret
 from isartor_addon.store.vault import Vault
 from isartor_addon.wire.hosts import HostTable
@@ -147,7 +149,7 @@ def build(config: Config, *, is_own: Callable[[Address], bool] = _nobody) -> Hou
     layers = [
         *_exact_layer(config, store, clock, delivery, leases),
         *([semantics.layer] if semantics is not None else ()),
-        _cloud_layer(config, cloud, clock, client, reach),
+        _cloud_layer(config, cloud, clock, client, reach, accounts.quotas),
     ]
     return House(
         config=config,
@@ -218,10 +220,14 @@ def terms_of(config: Config) -> Terms:
     )
 
 
-def _cloud_layer(config: Config, cloud: Cloud, clock: Clock, client: Client, reach: Reach) -> CloudLayer:
+def _cloud_layer(
+    config: Config, cloud: Cloud, clock: Clock, client: Client, reach: Reach, quotas: Quotas
+) -> CloudLayer:
     private = frozenset(name.lower() for name in (*CONTROL_HEADERS, *config.own_headers))
     asker = Asker(client, private=private, unix_time=clock.time)
-    return CloudLayer(cloud.chains, cloud.state, asker, reach=reach, clock=clock, random=random.random)
+    return CloudLayer(
+        cloud.chains, cloud.state, asker, reach=reach, clock=clock, random=random.random, quotas=quotas
+    )
 
 
 def _secret(config: Config) -> bytes:
@@ -308,6 +314,16 @@ def open_corrections(config: Config) -> Iterator[Corrections]:
     """
     with open_shelf(config) as shelf, closing(open_evidence(config)) as evidence:
         yield Corrections(shelf, None if config.cassette else evidence, SystemClock())
+
+
+@contextmanager
+def open_ledger(config: Config) -> Iterator[Ledger]:
+    """What was used and spared, for a command."""
+    accounts = open_accounts(config, SystemClock())
+    try:
+        yield accounts.ledger
+    finally:
+        accounts.close()
 
 
 def open_journal(config: Config) -> Journal:

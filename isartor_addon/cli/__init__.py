@@ -25,6 +25,7 @@ VERBS = {
     "cassette": "move recordings between machines",
     "keys": "keep providers' keys",
     "providers": "show the providers that may be asked, and how they fare",
+    "stats": "say what was used, what it cost and what was saved",
     "explain": "say why an answer came from the store or did not",
     "config": "show the settings that hold, and who says so",
     "addon-path": "print the file for `mitmdump -s`",

@@ -42,8 +42,6 @@ def expense_of(
     status: int,
     usage: Usage | None,
     partial: bool = False,
-    provider: str = "",
-    model: str = "",
 ) -> Expense:
     """
     What `exchange` took, or spared.
@@ -54,8 +52,6 @@ def expense_of(
         status: of the answer; 0: there was none.
         usage: what is known of it.
         partial: whether the reply was cut.
-        provider: who was asked; empty: the host that the client asked.
-        model: what it was asked for; empty: the model that the client asked for.
     """
     if usage is None and (exchange.route.operation == "count" or status >= 400):
         usage = FREE  # providers take nothing for counting tokens, nor for errors
@@ -64,8 +60,8 @@ def expense_of(
         exchange.caller,
         exchange.client.name,
         exchange.project,
-        provider or exchange.request.host[:_LONGEST_NAME],
-        model or exchange.model[:_LONGEST_NAME],
+        exchange.answered_by or exchange.request.host[:_LONGEST_NAME],
+        (exchange.answered_model or exchange.model)[:_LONGEST_NAME],
         layer,
         status,
         usage,

@@ -9,6 +9,7 @@ from mitmproxy import command, exceptions, flow
 
 from isartor_addon.assemble import House
 from isartor_addon.observe.explain import explain
+from isartor_addon.observe.spending import totals
 
 
 class Commands:
@@ -19,8 +20,8 @@ class Commands:
 
     @command.command("isartor.stats")
     def stats(self) -> str:
-        """Tell how many answers came from here and what the store holds."""
-        return json.dumps(dict(self._house().store.stats()))
+        """Tell what was asked, what was answered from here, what it cost and what that saved."""
+        return json.dumps(totals(self._house().accounts.ledger.spent(), 0))
 
     @command.command("isartor.explain")
     def explain(self, asked: flow.Flow) -> str:

@@ -104,6 +104,8 @@ class Replies:
             background=self._tasks.start,
             account=lambda usage, cut: _enter(passing, status, usage, cut=cut),
         )
+        if passing.opened is not None:
+            passing.tee.told = passing.opened.usage
         if mode == "json" or passing.native:
             # mitmproxy holds a whole reply back until every addon has seen it. Where none may change it, the client
             # has it before we check and file it.
@@ -120,7 +122,7 @@ class Replies:
         if passing.native:
             usage = native.answer_as_native(response)
             if tee is not None:
-                tee.told = usage
+                tee.told = lambda: usage
         if tee is None:
             if passing.layer == convert.PROVIDER_TAG and not passing.unlearned:
                 passing.house.pipeline.lost(passing.exchange, f"the provider answered {response.status_code}")
@@ -134,18 +136,10 @@ class Replies:
 
 
 def _enter(passing: Passing, status: int, usage: Usage | None, *, cut: bool = False) -> None:
-    """Enter in the ledger what was used; a relay knows better than the body who was asked, and what it counted."""
-    opened = passing.opened
-    told = opened.told if opened is not None else {}
-    known = opened.usage() if opened is not None else None
+    """Enter in the ledger what was used; a relay knows it better than the body that it gives."""
+    known = passing.opened.usage() if passing.opened is not None else None
     passing.house.accounts.enter(
-        passing.exchange,
-        layer=passing.layer,
-        status=status,
-        usage=known or usage,
-        partial=cut,
-        provider=told.get("x-isartor-provider", ""),
-        model=told.get("x-isartor-model", ""),
+        passing.exchange, layer=passing.layer, status=status, usage=known or usage, partial=cut
     )
 
 

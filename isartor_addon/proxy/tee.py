@@ -75,8 +75,8 @@ class Tee:
             account: called once, when nothing more comes, with what the reply says of usage, and whether it is cut.
         """
         self.exchange = exchange
-        self.told: Usage | None = None
-        """What is known of its usage where its body does not say it."""
+        self.told: Callable[[], Usage | None] = lambda: None
+        """What is known of its usage besides what its body says; that counts more."""
         self.chunks: list[bytes] = []
         """What has come by, content encoding removed."""
         self._came: list[float] = []
@@ -199,7 +199,7 @@ class Tee:
             return _Read(reason=str(error))
         reply = examined.reply
         usage = said_something(reply.usage) if reply is not None else usage_so_far(wire, mode, content)
-        usage = usage or self.told
+        usage = self.told() or usage
         if reason := examined.reason or ambiguous(exchange.raw):
             return _Read(reason=reason, whole=True, usage=usage)
         exchange.fingerprint = fingerprint(exchange.identity.canonical)
@@ -243,7 +243,7 @@ class Tee:
             return
         self._settled = True
         if self._whole or not came:
-            self._account(self._usage or self.told, not self._whole)
+            self._account(self._usage or self.told(), not self._whole)
         elif sum(map(len, came)) <= QUICK:
             self._account(self._so_far(came), True)
         else:
@@ -253,7 +253,7 @@ class Tee:
         self._account(await asyncio.to_thread(self._so_far, came), True)
 
     def _so_far(self, came: tuple[bytes, ...]) -> Usage | None:
-        return usage_so_far(self.exchange.route.wire, cast("Mode", self._mode), b"".join(came)) or self.told
+        return self.told() or usage_so_far(self.exchange.route.wire, cast("Mode", self._mode), b"".join(came))
 
 
 def _offsets(times: list[float]) -> tuple[int, ...]:

@@ -16,11 +16,13 @@ import orjson
 
 from isartor_addon.core.errors import BadReply, ClientMistake, KeyWithheld, Lost, Untranslatable
 from isartor_addon.core.exchange import Exchange
+from isartor_addon.core.reply import Usage
 from isartor_addon.layers.cloud.chain import Attempt
 from isartor_addon.layers.cloud.client import Client, Received
 from isartor_addon.layers.cloud.failures import Failure, failure_of
 from isartor_addon.layers.cloud.outgoing import Outgoing, outgoing
 from isartor_addon.wire.translate import Passage, translate_error
+from isartor_addon.wire.usage import said_something
 
 if TYPE_CHECKING:
     from isartor_addon.wire.base import Mode
@@ -54,6 +56,8 @@ class Answering:
     """In the client's wire; raises `BadReply` when it is cut."""
     stack: AsyncExitStack
     """Closes the connection to the provider."""
+    usage: Callable[[], Usage | None]
+    """What the provider has counted so far."""
 
 
 class Asker:
@@ -97,7 +101,7 @@ class Asker:
                 return Failure(0, "untranslatable", detail=str(error)), None
             except BadReply as error:
                 return self._broken(exchange, sent, reading.seen, str(error))
-            return Answering(reading.headers(), reading.rest(held), stack.pop_all()), None
+            return Answering(reading.headers(), reading.rest(held), stack.pop_all(), reading.usage), None
 
     async def _refused(
         self, exchange: Exchange, sent: Outgoing, received: Received, *, own: bool
@@ -173,6 +177,10 @@ class _Reading:
                 yield piece
         except (Lost, Untranslatable) as error:
             raise BadReply(f"the answer was cut: {error}") from error
+
+    def usage(self) -> Usage | None:
+        """What the provider has counted so far."""
+        return said_something(self._passage.usage) if self._passage is not None else None
 
     def headers(self) -> tuple[tuple[str, str], ...]:
         """What the client is told of the reply."""

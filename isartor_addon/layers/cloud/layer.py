@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from isartor_addon.core.errors import BadReply, Offline
+from isartor_addon.core.errors import BadReply, Offline, OverQuota
 from isartor_addon.core.exchange import Exchange, Step
 from isartor_addon.core.outcome import Opened, Outcome, Refuse, Relayed
 from isartor_addon.core.reach import Reach
@@ -20,6 +20,7 @@ from isartor_addon.layers.cloud.chain import Attempt, Begun, Pause, descend
 from isartor_addon.layers.cloud.failures import Failure
 from isartor_addon.layers.cloud.health import State
 from isartor_addon.layers.cloud.plan import Chains, Pace, Plan, Target, plan_for
+from isartor_addon.layers.cloud.quota import Quotas, Who
 from isartor_addon.layers.ports import Clock
 
 _ONCE: Final = Pace(retries=0)
@@ -36,7 +37,15 @@ class CloudLayer(Layer):
     tag = "l3"
 
     def __init__(
-        self, chains: Chains, state: State, asker: Asker, *, reach: Reach, clock: Clock, random: Callable[[], float]
+        self,
+        chains: Chains,
+        state: State,
+        asker: Asker,
+        *,
+        reach: Reach,
+        clock: Clock,
+        random: Callable[[], float],
+        quotas: Quotas,
     ) -> None:
         """
         Args:
@@ -46,7 +55,9 @@ class CloudLayer(Layer):
             reach: where connections may lead at all.
             clock: time.
             random: from [0, 1).
+            quotas: what may go to whom.
         """
+        self._quotas = quotas
         self._chains = chains
         self._state = state
         self._asker = asker
@@ -77,7 +88,7 @@ class CloudLayer(Layer):
     @asynccontextmanager
     async def _relay(self, exchange: Exchange, plan: Plan) -> AsyncGenerator[Opened]:
         """See `Relayed.open`."""
-        descent = _Descent(self.tag, exchange, plan)
+        descent = _Descent(self.tag, exchange, plan, self._quotas, self._clock)
         answering = await descent.run(self._state, self._asker, clock=self._clock, random=self._random)
         if answering is None:
             yield descent.failed()
@@ -85,7 +96,7 @@ class CloudLayer(Layer):
         async with answering.stack:
             exchange.answered_by, exchange.answered_model = descent.provider, descent.model
             async with aclosing(self._watched(answering.chunks, plan, descent.last)) as chunks:
-                yield Opened(self.tag, 200, answering.headers, chunks, descent.told())
+                yield Opened(self.tag, 200, answering.headers, chunks, descent.told(), usage=answering.usage)
 
     async def _watched(self, chunks: AsyncGenerator[bytes], plan: Plan, target: Target | None) -> AsyncGenerator[bytes]:
         """The same; that an answer was cut is remembered of who gave it."""
@@ -106,6 +117,8 @@ class _Descent:
     tag: str
     exchange: Exchange
     plan: Plan
+    quotas: Quotas
+    clock: Clock
     tried: list[str] = field(default_factory=list)
     """One word or two for every attempt."""
     last: Target | None = None
@@ -113,6 +126,8 @@ class _Descent:
     """The last error that a provider put into words, and who it was."""
     said_by: Target | None = None
     failures: tuple[Failure, ...] = ()
+    blocked: str = ""
+    """What a quota says that lets the request go nowhere."""
 
     async def run(self, state: State, asker: Asker, *, clock: Clock, random: Callable[[], float]) -> Answering | None:
         """Try them; the answer that has begun."""
@@ -125,7 +140,10 @@ class _Descent:
                     step = steps.send(None)
                     continue
                 began = clock.monotonic()
-                came, said = await asker.ask(self.exchange, step)
+                refused = await self._over_quota(step.target)
+                if self.blocked:
+                    return None
+                came, said = (refused, None) if refused is not None else await asker.ask(self.exchange, step)
                 self._note(step, came, (clock.monotonic() - began) * 1000)
                 if isinstance(came, Answering):
                     with suppress(StopIteration):
@@ -143,6 +161,19 @@ class _Descent:
         finally:
             steps.close()
 
+    async def _over_quota(self, target: Target) -> Failure | None:
+        """Why a quota does not let the request go to `target`."""
+        if not self.quotas.quotas:
+            return None
+        exchange = self.exchange
+        provider = target.provider.name if target.provider else exchange.request.host
+        who = Who(exchange.caller, exchange.client.name, exchange.project)
+        judged = await asyncio.to_thread(self.quotas.judge, who, provider, target.model, self.clock.time())
+        exchange.quota = judged.told
+        if judged.word == "block":
+            self.blocked = judged.told
+        return Failure(0, "quota", detail=judged.told) if judged.word == "fallback" else None
+
     @property
     def provider(self) -> str:
         """Who answered; empty: the client's own."""
@@ -155,7 +186,9 @@ class _Descent:
 
     def told(self) -> dict[str, str]:
         """The response headers that tell of it."""
+        quota = {"x-isartor-quota": _safe(self.exchange.quota)} if self.exchange.quota else {}
         return {
+            **quota,
             "x-isartor-provider": _safe(self.provider or self.exchange.request.host),
             "x-isartor-model": _safe(self.model),
             "x-isartor-attempts": _safe(", ".join(self.tried)),
@@ -167,6 +200,10 @@ class _Descent:
         if spare is not None and not self._is_clients_own_making():
             told = {**self.told(), "x-isartor-stale": "true", "x-isartor-deflected": "false"}
             return Opened(spare.layer, spare.status, spare.headers, _given(spare.chunks), told, spare.age_s)
+        if self.blocked:
+            error = OverQuota(f"isartor: over quota. {self.blocked}")
+            body = self.exchange.route.wire.error(error.status, error.code, str(error))
+            return Opened(self.tag, error.status, _JSON, _given((body,)), self.told())
         if self.said is not None:
             self.last = self.said_by
             return Opened(self.tag, self.said.status, self.said.headers, _given((self.said.body,)), self.told())
@@ -183,10 +220,8 @@ class _Descent:
     def _status(self) -> int:
         """As a gateway says it (RFC 9110, 15.6); 400 where it would not be otherwise another time."""
         kinds = {failure.kind for failure in self.failures}
-        if kinds <= {"untranslatable", "withheld"}:
+        if kinds <= {"untranslatable", "withheld", "quota"}:
             return 400
-        if "quota" in kinds:
-            return 429
         return 504 if self.failures[-1].kind == "timeout" else 502
 
     def _note(self, step: Attempt, came: Answering | Failure, elapsed_ms: float) -> None:
