@@ -225,9 +225,7 @@ def _cloud_layer(
 ) -> CloudLayer:
     private = frozenset(name.lower() for name in (*CONTROL_HEADERS, *config.own_headers))
     asker = Asker(client, private=private, unix_time=clock.time)
-    return CloudLayer(
-        cloud.chains, cloud.state, asker, reach=reach, clock=clock, random=random.random, quotas=quotas
-    )
+    return CloudLayer(cloud.chains, cloud.state, asker, reach=reach, clock=clock, random=random.random, quotas=quotas)
 
 
 def _secret(config: Config) -> bytes:

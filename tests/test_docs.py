@@ -9,6 +9,7 @@ import pytest
 from isartor_addon import cli
 from isartor_addon.config.keys import keys
 from isartor_addon.intake import CONTROL_HEADERS
+from isartor_addon.layers.cloud.quota_layer import QuotaLayer
 from isartor_addon.layers.exact.layer import ExactLayer
 from isartor_addon.proxy.convert import PROVIDER_TAG
 from isartor_addon.proxy.show import MARKS
@@ -31,6 +32,7 @@ def test_settings_named_in_the_text_exist() -> None:
         "ISARTOR_VAULT_PASSPHRASE",
         "isartor_addon",
         "isartor_not_recorded",
+        "isartor_over_quota",
     }
     named = {
         name
@@ -55,13 +57,13 @@ def test_every_header_is_named() -> None:
     """The headers that we read and write stand in the README, and no other."""
     named = set(re.findall(r"x-isartor-[a-z]+", README))
     said = {"x-isartor-layer", "x-isartor-deflected", "x-isartor-provider", "x-isartor-key", "x-isartor-age"}
-    said |= {"x-isartor-similarity", "x-isartor-matched"}
+    said |= {"x-isartor-similarity", "x-isartor-matched", "x-isartor-quota"}
     assert named == said | set(CONTROL_HEADERS) - {"x-isartor-ticket"}
 
 
 def test_layers_and_marks_are_named() -> None:
     """Tags and marks in the README are those of the code."""
-    for tag in (ExactLayer.tag, PROVIDER_TAG):
+    for tag in (ExactLayer.tag, QuotaLayer.tag, PROVIDER_TAG):
         assert f"`{tag}`" in README
     assert {"fault"} == {name for name, mark in MARKS.items() if mark not in README}
 

@@ -1,7 +1,7 @@
 """Say what was asked, how much of it was answered from here, what it cost and what that saved.
 
-Costs are list prices (or your own, `[prices."MODEL"]`) of the tokens that providers counted; `~` marks estimates. What a
-hit saved is what the provider counted when it gave the reply that was replayed. Unpriced: no price is known for the
+Costs are list prices (or your own, `[prices."MODEL"]`) of the tokens that providers counted; `~` marks estimates. What
+a hit saved is what the provider counted when it gave the reply that was replayed. Unpriced: no price is known for the
 model; uncounted: the provider did not say.
 """
 

@@ -219,7 +219,7 @@ class QuotaTable:
     usd: float = setting(0.0, "At most so many dollars; 0: any amount.", unit="USD")
     provider: str = setting("", "Only for providers like this: a host, or a name of the catalogue.")
     caller: str = setting("", "Only for callers like this, as `isartor stats --usage --json` names them.")
-    client: str = setting("", "Only for tools like this (`claude-code`).")
+    client: str = setting("", "Only for tools like this (`claude_code`).")
     project: str = setting("", "Only for projects like this; see `project_header`.")
     model: str = setting("", "Only for models like this.")
     per: tuple[str, ...] = setting(

@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isartor_addon.config.explain import explain, table
@@ -21,7 +21,7 @@ from isartor_addon.config.load import (
     merge,
     override,
 )
-from isartor_addon.config.schema import Cache, ChainTable, Config, ProviderTable
+from isartor_addon.config.schema import Cache, ChainTable, Config, ProviderTable, QuotaTable
 from isartor_addon.config.values import as_text, check, parse
 from isartor_addon.core.errors import ConfigError
 
@@ -258,7 +258,15 @@ CHAINS = st.builds(
     try_=st.sampled_from([("client",), ("client", "openai/gpt-4o")]),
     retries=st.integers(0, 5),
 )
-TABLES = {"providers": PROVIDERS, "chain": CHAINS}
+QUOTAS = st.builds(
+    QuotaTable,
+    name=st.sampled_from(["daily", "budget-1"]),
+    window=st.sampled_from(["minute", "month"]),
+    usd=st.floats(0, 1e6),
+    per=st.sampled_from([(), ("caller",), ("caller", "model")]),
+    zone=st.sampled_from(["UTC", "Europe/Berlin"]),
+)
+TABLES = {"providers": PROVIDERS, "chain": CHAINS, "quotas": QUOTAS}
 
 VALUES = {
     "bool": st.booleans(),
@@ -266,6 +274,7 @@ VALUES = {
     "float": st.floats(0, 1),
     "list": st.lists(st.from_regex(r"\.?[a-z]{1,8}\.[a-z]{2,5}(:[1-9][0-9]{0,3})?", fullmatch=True)).map(tuple),
     "map of int": st.dictionaries(st.text(max_size=9), st.integers(0, 10**9)),
+    "maps of float": st.dictionaries(st.text(max_size=9), st.dictionaries(st.text(max_size=9), st.floats(0, 1e6))),
     "map of text": st.dictionaries(
         st.from_regex(r"[a-u][a-z0-9._-]{0,8}", fullmatch=True).filter(
             lambda name: name != "api" and name != "healthz"
@@ -317,6 +326,7 @@ def test_joining_sources_is_associative(a: dict[str, Found], b: dict[str, Found]
         assert last == joined.get(name)
 
 
+@settings(deadline=None)
 @given(SOURCE)
 def test_all_sources_say_the_same_thing_the_same_way(source: dict[str, Found]) -> None:
     """A value written to the environment, to options or to flags is the value that holds."""
