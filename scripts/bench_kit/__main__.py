@@ -16,8 +16,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench_kit import crowd, figures, machine, report, rounds, startup, workers
-from bench_kit.cases import CASES, EMBEDDER, INDEX, NAMES, STARTUP, STREAMS, WORKERS
+from bench_kit import crowd, figures, machine, meaning, report, rounds, startup, workers
+from bench_kit.cases import CASES, EMBEDDER, INDEX, MEANING, NAMES, STARTUP, STREAMS, WORKERS
 from bench_kit.servers import Servers
 
 FULL = rounds.Effort(rounds=5, seconds=2.0, warmup=0.3)
@@ -65,6 +65,9 @@ def _measure(found: report.Report, names: Sequence[str]) -> None:
             if STREAMS in names:
                 _say("streams: many at once")
                 found.crowds = crowd.measure(servers, found.effort, folder)
+            if MEANING in names:
+                _say("semantic: hits in other words")
+                found.figures += meaning.measure(servers, found.effort, folder)
             if WORKERS in names:
                 _say("workers: exact hits by several workers")
                 found.crews = workers.measure(servers, found.effort, folder)

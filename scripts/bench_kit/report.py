@@ -15,7 +15,11 @@ from bench_kit.rounds import Effort, Outcome
 from bench_kit.startup import Startup
 from bench_kit.workers import Crew
 
-YARDSTICKS: Mapping[Target, str] = {"constant": "bare mitmproxy", "passing": "bare pass-through"}
+YARDSTICKS: Mapping[Target, str] = {
+    "constant": "bare mitmproxy",
+    "passing": "bare pass-through",
+    "plain": "ours without the semantic layer",
+}
 PROCESSES: Mapping[Target, str] = {"ours": "ours", "hooks": "ours without the fast lane", **YARDSTICKS}
 
 

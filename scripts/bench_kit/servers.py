@@ -21,7 +21,12 @@ from bench_kit.cases import Target
 KIT = Path(__file__).parent
 PATIENCE_S = 60.0
 """For a process to start or to end."""
-_OURS: Mapping[Target, Mapping[str, str]] = {"ours": {}, "hooks": {"isartor_lane_enabled": "false"}}
+_OURS: Mapping[Target, Mapping[str, str]] = {
+    "ours": {},
+    "hooks": {"isartor_lane_enabled": "false"},
+    "plain": {"isartor_lane_enabled": "false", "isartor_semantic_enabled": "false"},
+    "sure": {"isartor_semantic_shadow_share": "0"},
+}
 """Options of ours, by target."""
 
 

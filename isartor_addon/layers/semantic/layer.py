@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from isartor_addon.core.recording import Entry, Recording
 from isartor_addon.core.scope import Scope
 from isartor_addon.layers.base import Layer
 from isartor_addon.layers.delivery import Delivery
-from isartor_addon.layers.ports import Answers, Clock, Embedder, Evidence, Hit, Near, Vectors
+from isartor_addon.layers.ports import Answers, Check, Clock, Embedder, Evidence, Hit, Near, Vectors
 from isartor_addon.layers.semantic.evidence import caution, withdrawn
 from isartor_addon.layers.semantic.guard import Features, Profile, features
 from isartor_addon.layers.semantic.judge import embeddable, judge
@@ -170,7 +170,9 @@ class SemanticLayer(Layer):
             self._under_way.popitem(last=False)
 
     async def _look(self, exchange: Exchange, scope: Scope, under_way: _UnderWay) -> Answer | Stream | None:
-        (vector,) = await self._embedder.embed([embeddable(scope.words)])
+        embedding = self._embedder.embed([embeddable(scope.words)])
+        # What is known of the scope is read meanwhile.
+        (vector,), checks = await asyncio.gather(embedding, self._evidence.checks(scope.key))
         under_way.vector = vector
         for near in await self._vectors.nearest(scope.key, vector, CANDIDATES):
             entry = await self._answers.get(near.key, counted=False)
@@ -179,7 +181,7 @@ class SemanticLayer(Layer):
                 continue
             if self._is_refused(exchange, near, entry, profile=under_way.profile):
                 continue
-            answer = await self._decide(exchange, near, entry, under_way)
+            answer = self._decide(exchange, near, entry, checks, under_way)
             if answer is not None or under_way.doubt is not None:
                 return answer
         return None
@@ -193,11 +195,11 @@ class SemanticLayer(Layer):
             self._evidence.missed(exchange.identity.key, near.key, near.similarity, refusal.rule)
         return refusal is not None
 
-    async def _decide(
-        self, exchange: Exchange, near: Near, entry: Entry, under_way: _UnderWay
+    def _decide(
+        self, exchange: Exchange, near: Near, entry: Entry, checks: Sequence[Check], under_way: _UnderWay
     ) -> Answer | Stream | None:
         """Answer, or let the provider answer as well where that is due."""
-        checks, rules = await self._evidence.checks(entry.scope), self._rules
+        rules = self._rules
         if withdrawn(entry.key, entry.created, checks):
             self._vectors.remove(entry.key)
             exchange.note(self.tag, "near", f"{short(near)}: it was wrong before")
