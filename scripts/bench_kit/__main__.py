@@ -16,8 +16,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench_kit import crowd, figures, machine, meaning, report, rounds, startup, workers
-from bench_kit.cases import CASES, EMBEDDER, INDEX, MEANING, NAMES, STARTUP, STREAMS, WORKERS
+from bench_kit import crowd, figures, machine, meaning, peers, report, rounds, startup, workers
+from bench_kit.cases import CASES, EMBEDDER, INDEX, MEANING, NAMES, PEERS, STARTUP, STREAMS, WORKERS
 from bench_kit.servers import Servers
 
 FULL = rounds.Effort(rounds=5, seconds=2.0, warmup=0.3)
@@ -37,7 +37,8 @@ def main(arguments: Sequence[str]) -> int:
         effort=effort,
         load1=(machine.load1(), None),
     )
-    names = [*(asked.only or ()), *([WORKERS] if asked.workers else ())] or NAMES
+    only = [*(asked.only or ()), *([WORKERS] if asked.workers else ())]
+    names = [*(only or NAMES), *([PEERS] if asked.peers else ())]
     _measure(found, names)
     found.load1 = (found.load1[0], machine.load1())
     text = report.as_markdown(found)
@@ -72,6 +73,9 @@ def _measure(found: report.Report, names: Sequence[str]) -> None:
                 _say("workers: exact hits by several workers")
                 found.crews = workers.measure(servers, found.effort, folder)
                 _say(f"  {found.crews[-1].workers} workers: {found.crews[-1].ratio:.2f} times one")
+            if PEERS in names:
+                _say("peers: LiteLLM and Portkey, installed into .peers when they are not there")
+                found.peers = peers.measure(servers, found.effort, folder)
     if STARTUP in names:
         _say(STARTUP)
         found.startups = startup.measure(4 * found.effort.rounds)
@@ -104,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--only", action="append", choices=NAMES, help="this case; may be repeated", metavar="CASE")
     parser.add_argument("--workers", action="store_true", help=f"the same as --only {WORKERS}")
+    parser.add_argument("--peers", action="store_true", help="also LiteLLM and Portkey, installed at need")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too, as JSON")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there too (bench-results/...)")
     parser.epilog = f"cases: {', '.join(NAMES)}"

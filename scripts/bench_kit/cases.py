@@ -90,4 +90,5 @@ STREAMS = "streams"
 EMBEDDER = "embedder"
 INDEX = "index"
 MEANING = "semantic"
-NAMES = (*(case.name for case in CASES), STREAMS, MEANING, WORKERS, STARTUP, EMBEDDER, INDEX)
+PEERS = "peers"
+NAMES: tuple[str, ...] = (*(case.name for case in CASES), STREAMS, MEANING, WORKERS, STARTUP, EMBEDDER, INDEX)

@@ -45,6 +45,10 @@ class Plan:
     """Every request is another one."""
     tagged: bool = False
     """Every request has another header."""
+    plain: bool = False
+    """Without TLS, and without a proxy."""
+    headers: str = ""
+    """Lines of the head beside the usual ones, in place of a credential."""
     renew: bool = False
     """Every request has its own connection, whose opening counts."""
     expect: str = ""
@@ -120,7 +124,8 @@ class _Asker:
     def _ask(self) -> tuple[float, bool]:
         """When the body's first byte came, and whether the answer is as expected."""
         if self._socket is None:
-            self._socket = connect(self._plan, self._context)
+            plan = self._plan
+            self._socket = _connect_plainly(plan) if plan.plain else connect(plan, self._context)
         self._socket.sendall(self._bodies())
         received = b""
         while (end := received.find(b"\r\n\r\n") + 4) < 4 or len(received) == end:
@@ -136,7 +141,7 @@ class _Asker:
 
 
 def connect(plan: Plan, context: ssl.SSLContext) -> ssl.SSLSocket:
-    """A connection to the provider, through the proxy if there is one."""
+    """A connection to the provider over TLS, through the proxy if there is one."""
     raw = socket.create_connection(("127.0.0.1", plan.proxy or plan.port), PATIENCE_S)
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if plan.proxy:
@@ -145,6 +150,12 @@ def connect(plan: Plan, context: ssl.SSLContext) -> ssl.SSLSocket:
         while not opened.endswith(b"\r\n\r\n"):
             opened += _receive(raw)
     return context.wrap_socket(raw, server_hostname="localhost")
+
+
+def _connect_plainly(plan: Plan) -> socket.socket:
+    raw = socket.create_connection(("127.0.0.1", plan.port), PATIENCE_S)
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return raw
 
 
 def _receive(connection: socket.socket) -> bytes:
@@ -163,7 +174,7 @@ def requests(plan: Plan) -> Callable[[], bytes]:
         "content-type: application/json",
         "accept: */*",
         "user-agent: bench/1",
-        "authorization: Bearer sk-bench",
+        plan.headers or "authorization: Bearer sk-bench",
         f"content-length: {len(body)}",
         *([f"x-request-id: {traffic.NONCE}"] if plan.tagged else []),
     )

@@ -11,6 +11,7 @@ from bench_kit.cases import Target
 from bench_kit.crowd import Crowd
 from bench_kit.figures import Figure
 from bench_kit.load import Result
+from bench_kit.peers import Peer
 from bench_kit.rounds import Effort, Outcome
 from bench_kit.startup import Startup
 from bench_kit.workers import Crew
@@ -40,6 +41,7 @@ class Report:
     crews: Sequence[Crew] = ()
     crowds: Sequence[Crowd] = ()
     figures: list[Figure] = field(default_factory=list)
+    peers: Sequence[Peer] = ()
     memory: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     """Process to its memory after its start and at the end, MiB."""
 
@@ -63,6 +65,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "workers": [{**asdict(crew), "ok": crew.ok} for crew in report.crews],
         "streams": [asdict(crowd) for crowd in report.crowds],
         "figures": [{**asdict(figure), "ok": figure.ok} for figure in report.figures],
+        "peers": [asdict(peer) for peer in report.peers],
         "memory_mb": {name: list(sizes) for name, sizes in report.memory.items()},
     }
 
@@ -106,6 +109,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield from ("", *_table(_CROWD_COLUMNS, map(_crowd_row, report.crowds)))
     if report.figures:
         yield from ("", *_table(("figure", "value", "limit", ""), map(_figure_row, report.figures)))
+    if report.peers:
+        yield from ("", *_table(_PEER_COLUMNS, map(_peer_row, report.peers)))
     if report.memory:
         rows = ((name, _number(begin), _number(end)) for name, (begin, end) in report.memory.items())
         yield from ("", *_table(("memory (RSS)", "at start, MiB", "at end, MiB"), rows))
@@ -210,6 +215,23 @@ def _figure_row(figure: Figure) -> tuple[str, ...]:
     verdict = "" if figure.limit is None else _passed(figure.ok)
     limit = "-" if figure.limit is None else f"{figure.limit:g} {figure.unit}"
     return (figure.what, f"{figure.value:.2f} {figure.unit}", limit, verdict)
+
+
+_PEER_COLUMNS = ("1 KB", "connections", "p50 ms", "p90 ms", "per s", "CPU us", "RSS MiB", "wrong answers")
+
+
+def _peer_row(peer: Peer) -> tuple[str, ...]:
+    result = peer.result
+    return (
+        peer.name,
+        str(peer.connections),
+        f"{result.p50:.2f}",
+        f"{result.p90:.2f}",
+        f"{result.rate:.0f}",
+        _number(result.cpu_us, digits=0),
+        _number(peer.rss_mb, digits=0),
+        str(result.wrong),
+    )
 
 
 def _passed(ok: bool) -> str:

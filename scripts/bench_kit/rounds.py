@@ -62,7 +62,7 @@ def measure(case: Case, servers: Servers, effort: Effort, folder: Path) -> Outco
     body = folder / f"{case.name}.json"
     body.write_bytes(traffic.request_body(case.size, stream=case.stream, thinking=case.thinking))
     plans = {target: _plan(case, target, servers, effort, body) for target in case.targets}
-    rounds = [dict(zip(plans, _ask(list(plans.values())), strict=True)) for _ in range(effort.rounds)]
+    rounds = [dict(zip(plans, ask(list(plans.values())), strict=True)) for _ in range(effort.rounds)]
     return summary(case, rounds)
 
 
@@ -70,7 +70,7 @@ def summary(case: Case, rounds: Sequence[Mapping[Target, Result]]) -> Outcome:
     """Put the rounds together."""
     return Outcome(
         case,
-        {target: _together([each[target] for each in rounds]) for target in case.targets},
+        {target: together([each[target] for each in rounds]) for target in case.targets},
         tuple(
             _ratio(getattr(each[case.subject], case.measure), getattr(each[case.yardstick], case.measure))
             for each in rounds
@@ -82,7 +82,9 @@ def _ratio(ours: float, yardstick: float) -> float:
     return ours / yardstick if ours and yardstick else float("inf")
 
 
-def _together(results: Sequence[Result]) -> Result:
+def together(results: Sequence[Result]) -> Result:
+    """Medians over the rounds, sums of requests and wrong answers."""
+
     def median(name: str) -> float:
         return float(statistics.median(getattr(result, name) for result in results))
 
@@ -117,7 +119,13 @@ def _plan(case: Case, target: Target, servers: Servers, effort: Effort, body: Pa
     )
 
 
-def _ask(plans: Sequence[Plan]) -> list[Result]:
+def ask(plans: Sequence[Plan]) -> list[Result]:
+    """
+    Carry out plans in a process of its own.
+
+    Raises:
+        RuntimeError: it ends in an error.
+    """
     done = subprocess.run(
         [sys.executable, "-m", "bench_kit.load"],
         input=json.dumps([asdict(plan) for plan in plans]),

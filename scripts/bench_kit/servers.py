@@ -102,6 +102,17 @@ class Servers:
             self._servers[target] = self._proxy(target)
         return self._servers[target]
 
+    def start_peer(self, command: Sequence[str], port: int, environment: Mapping[str, str]) -> Server:
+        """
+        Start another gateway, which listens at `port`.
+
+        Raises:
+            RuntimeError: it does not start.
+        """
+        process = self._start(command, self._log, environment)
+        self._wait_for(process, port)
+        return Server(process.pid, 0, self.ca, machine.resident_mb(process.pid))
+
     def _proxy(self, target: Target) -> Server:
         folder, port = self._folder / target, free_port()
         script = "isartor_addon" if target in _OURS else str(KIT / f"{target}.py")
@@ -125,9 +136,11 @@ class Servers:
         self._wait_for(process, port)
         return Server(process.pid, port, folder / "conf" / "mitmproxy-ca-cert.pem", machine.resident_mb(process.pid))
 
-    def _start(self, command: Sequence[str], output: int | IO[bytes]) -> subprocess.Popen[str]:
+    def _start(
+        self, command: Sequence[str], output: int | IO[bytes], more: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ISARTOR_")}
-        environment |= {"PYTHONPATH": str(KIT.parent), "HOME": str(self._folder)}
+        environment |= {"PYTHONPATH": str(KIT.parent), "HOME": str(self._folder), **(more or {})}
         process = subprocess.Popen(
             command,
             env=environment,
