@@ -83,6 +83,8 @@ class Semantics:
                 asyncio.run(self.layer.warm())
                 logger.info("%d stored questions are answered in other words, too", filed)
         except EmbedderError as error:
+            if self._closing.is_set():
+                return
             logger.info("stored questions are answered in their own words only: %s", error)
 
     def _entries(self) -> Iterator[Entry]:

@@ -197,6 +197,22 @@ def test_what_is_kept_from_it_leaves_no_words(exchange: Any) -> None:
     assert {""} >= {entry.words + entry.scope for entry in stage.answers.held.values()}
 
 
+def test_a_lost_index_is_filled_again() -> None:
+    """From the entries alone: those with a scope whose answers may be given to other words."""
+    stage, calls = Stage(), [{"id": "c", "type": "function", "function": {"name": "l", "arguments": "{}"}}]
+
+    async def scene() -> Any:
+        entry = await stage.teach(asked(ONE), said())
+        await stage.teach(asked(THIRD, max_tokens=9), said("", tool_calls=calls))
+        await stage.teach(asked("Who wrote Faust?", cache="exact"), said())
+        stage.vectors.held.clear()
+        await stage.layer.fill(stage.answers.held.values())
+        assert {entry.key} == stage.vectors.keys
+        return await stage.ask(asked(OTHER))
+
+    assert isinstance(asyncio.run(scene()), Answer)
+
+
 def test_refreshed_answers_are_filed() -> None:
     """Who asks for a fresh answer gets one, and it serves others."""
     stage = Stage()
