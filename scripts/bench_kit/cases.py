@@ -7,8 +7,10 @@ from typing import Literal
 
 from bench_kit.traffic import LARGE, SMALL
 
-type Target = Literal["ours", "hooks", "plain", "sure", "constant", "passing", "provider"]
-"""`hooks` is ours without the fast lane, `plain` that without the semantic layer, `sure` ours with every hit served."""
+type Target = Literal["ours", "hooks", "plain", "sure", "passed", "relay", "constant", "passing", "provider"]
+"""`hooks` is ours without the fast lane, `plain` that without the semantic layer, `sure` ours with every hit served.
+`passed` and `relay` are ours without the semantic layer, `relay` with a chain of one: the client's own provider.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Case:
     """The time that is compared: until the last byte, until the first of the body, or from one answer to the next."""
     limit: float | None = None
     """The most that it may be, as a multiple of the yardstick's."""
+    more_ms: float | None = None
+    """The most that it may be more than the yardstick's, milliseconds."""
 
     @property
     def hit(self) -> bool:
@@ -82,6 +86,26 @@ CASES = (
         stream=True,
         measure="first",
         limit=1.15,
+    ),
+    Case("relay-json", "relayed, JSON, 1 KB", "passed", "relay", more_ms=3.0),
+    Case(
+        "relay-stream",
+        "relayed, stream, 1 KB: first byte",
+        "passed",
+        "relay",
+        stream=True,
+        measure="first",
+        more_ms=3.0,
+    ),
+    Case(
+        "relay-stream-20ms",
+        "relayed, stream, 1 KB: first byte of a provider that needs 20 ms to it",
+        "passed",
+        "relay",
+        stream=True,
+        thinking=True,
+        measure="first",
+        more_ms=3.0,
     ),
 )
 STARTUP = "startup"

@@ -25,6 +25,8 @@ class Outcome:
     """Medians over the rounds, sums of requests and wrong answers."""
     ratios: tuple[float, ...]
     """Ours by the yardstick's, one a round."""
+    mores: tuple[float, ...] = ()
+    """Ours less the yardstick's, milliseconds, one a round."""
 
     @property
     def ratio(self) -> float:
@@ -39,7 +41,9 @@ class Outcome:
     @property
     def ok(self) -> bool:
         """Whether it is fast enough, and every answer was right."""
-        return not self.wrong and (self.case.limit is None or self.ratio <= self.case.limit)
+        case = self.case
+        quick = case.limit is None or self.ratio <= case.limit
+        return not self.wrong and quick and (case.more_ms is None or statistics.median(self.mores) <= case.more_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,9 @@ def summary(case: Case, rounds: Sequence[Mapping[Target, Result]]) -> Outcome:
         tuple(
             _ratio(getattr(each[case.subject], case.measure), getattr(each[case.yardstick], case.measure))
             for each in rounds
+        ),
+        tuple(
+            getattr(each[case.subject], case.measure) - getattr(each[case.yardstick], case.measure) for each in rounds
         ),
     )
 

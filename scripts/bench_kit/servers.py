@@ -26,6 +26,8 @@ _OURS: Mapping[Target, Mapping[str, str]] = {
     "hooks": {"isartor_lane_enabled": "false"},
     "plain": {"isartor_lane_enabled": "false", "isartor_semantic_enabled": "false"},
     "sure": {"isartor_semantic_shadow_share": "0"},
+    "passed": {"isartor_semantic_enabled": "false"},
+    "relay": {"isartor_semantic_enabled": "false", "isartor_chain": '[{"for": "*", "try": "client"}]'},
 }
 """Options of ours, by target."""
 
@@ -122,7 +124,7 @@ class Servers:
             "ssl_verify_upstream_trusted_ca": self.ca,
         }
         if target in _OURS:
-            options |= {"isartor_home": folder / "home", **_OURS[target]}
+            options |= {"isartor_home": folder / "home", "isartor_egress_ca_file": self.ca, **_OURS[target]}
         mitmdump = shutil.which("mitmdump", path=Path(sys.executable).parent)
         if mitmdump is None:
             raise RuntimeError(f"there is no mitmdump beside {sys.executable}: run scripts/setup")
