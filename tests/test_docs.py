@@ -58,6 +58,7 @@ def test_every_header_is_named() -> None:
     named = set(re.findall(r"x-isartor-[a-z]+", README))
     said = {"x-isartor-layer", "x-isartor-deflected", "x-isartor-provider", "x-isartor-key", "x-isartor-age"}
     said |= {"x-isartor-similarity", "x-isartor-matched", "x-isartor-quota"}
+    said |= {"x-isartor-model", "x-isartor-attempts", "x-isartor-stale"}
     assert named == said | set(CONTROL_HEADERS) - {"x-isartor-ticket"}
 
 

@@ -42,9 +42,14 @@ class Loops:
         self._own: Ends = set() if own is None else own
 
     def connected(self, server: connection.Server) -> None:
-        """A connection is open; nothing has been sent over it yet."""
+        """
+        A connection is open; nothing has been sent over it yet.
+
+        Only one to an address of ours leads back here. No other is remembered: its own end does not name it, since the
+        system gives one port to several connections that lead to different places.
+        """
         end, other = server.sockname, server.peername
-        if end and other and end[0] == other[0] and server.via is None:
+        if end and other and end[0] == other[0] and server.via is None and is_own((other[0], other[1])):
             self._own.add((end[0], end[1]))
 
     def disconnected(self, server: connection.Server) -> None:

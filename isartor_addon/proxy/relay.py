@@ -31,6 +31,10 @@ from isartor_addon.proxy.tasks import Tasks
 logger = logging.getLogger(__name__)
 
 PORTS = 8
+LONGEST_IDLE_S = 86400
+"""mitmproxy uses a connection again for the same client, and closes it when that client goes. If this side closed it, a
+request could meet a connection that is about to go.
+"""
 LOOPBACK = "127.0.0.1"
 
 
@@ -113,6 +117,7 @@ class Relay:
             ws="none",
             http="h11",
             server_header=False,
+            timeout_keep_alive=LONGEST_IDLE_S,
             date_header=False,
         )
         self._server = _Server(config)

@@ -108,7 +108,7 @@ def setup(provider: Provider) -> Setup:
         "for": "*",
         "try": ["client", "dead", "groq/m", "anthropic/claude-m", "together/m"],
         "retries": 1,
-        "attempt_s": 2,
+        "attempt_s": 10,
         "patience_s": 0.5,
     }
     options = {
