@@ -25,11 +25,14 @@ _KINDS, _SUMS = ", ".join(Kind._fields), ", ".join(Sums._fields)
 _ADDED = ", ".join(f"{name} = {name} + excluded.{name}" for name in Sums._fields)
 _MARKS = ", ".join("?" * (len(Kind._fields) + len(Sums._fields)))
 _SCHEMA = f"""
+BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS spent ({_KINDS}, {_SUMS}, PRIMARY KEY ({_KINDS})) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counters (
     quota, of, since, requests DEFAULT 0, tokens DEFAULT 0, cost DEFAULT 0, said DEFAULT 0,
     PRIMARY KEY (quota, of, since)) WITHOUT ROWID;
+COMMIT;
 """
+"""In one transaction: nobody sees the one table without the other."""
 _ADD = f"INSERT INTO spent VALUES ({_MARKS}) ON CONFLICT DO UPDATE SET {_ADDED}"  # noqa: S608
 _HOUR = ", ".join(("minute - minute % 3600", *Kind._fields[1:]))
 _COARSEN = f"""
