@@ -324,7 +324,7 @@ def test_full_file_system(tmp_path):
         with opened(place / "cache", clock) as store:
             assert entry(2, version=1) == get(store, entry(2).key)
     finally:
-        # Lazily: a thread that is slow to let go of a file is to fail this test at most, not the next one's cleaning up.
+        # Lazily: a thread that is slow to let go of a file is to fail this test at most, not the cleaning up after it.
         subprocess.run(["umount", "--lazy", place], check=True)
 
 
