@@ -109,6 +109,7 @@ def setup(provider: Provider) -> Setup:
         "try": ["client", "dead", "groq/m", "anthropic/claude-m", "together/m"],
         "retries": 1,
         "attempt_s": 10,
+        "deadline_s": 50,
         "patience_s": 0.5,
     }
     options = {

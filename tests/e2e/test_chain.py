@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -144,6 +145,42 @@ def test_what_is_cut_before_the_first_word_is_asked_of_another(
     assert words in MESSAGES.read(answer)
     assert answer.text.count("message_start") == 2  # event and type: one beginning only
     assert hosts(provider, words) == ["api.anthropic.com", GROQ]
+
+
+@pytest.mark.parametrize("http2", [False, True], ids=["h1", "h2"])
+@pytest.mark.parametrize("piece", [0, 4], ids=["before the first byte", "in mid-stream"])
+def test_a_client_that_leaves_ends_the_call(
+    relaying: Proxy, provider: Provider, words: str, piece: int, *, http2: bool
+) -> None:
+    """The provider's connection is closed at once, and nobody else is asked."""
+    plan = provider.plan(Plan(words, hold=frozenset({piece}), times=1))
+
+    async def leave() -> None:
+        async with relaying.async_client(http2=http2) as client:
+            sending = client.post(MESSAGES.whole, json=MESSAGES.body(words, True), headers=dict(MESSAGES.headers))
+            call = asyncio.ensure_future(sending)
+            await asyncio.to_thread(provider.until, lambda: plan.held == 1, "the call to be held")
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
+
+    asyncio.run(leave())
+    provider.until(lambda: provider.about(words)[0].ended == "left", "the call to the provider to be closed")
+    assert hosts(provider, words) == ["api.anthropic.com"]
+    with relaying.client() as client:  # and the next one is answered, by a call of its own
+        assert words in MESSAGES.read(MESSAGES.send(client, words, stream=True))
+
+
+def test_identical_requests_share_one_descent(relaying: Proxy, provider: Provider, words: str) -> None:
+    """Of two streams in flight the second reads along what the chain gives the first."""
+    plan = provider.plan(Plan(words, hold=frozenset({4}), times=1))
+    body, headers = MESSAGES.body(words, True), dict(MESSAGES.headers)
+    with relaying.client() as first, first.stream("POST", MESSAGES.whole, json=body, headers=headers) as leader:
+        provider.until(lambda: plan.held == 1, "the stream to be held")
+        with relaying.client() as second, second.stream("POST", MESSAGES.whole, json=body, headers=headers) as follower:
+            provider.open(plan)
+            assert leader.read() == follower.read()
+            assert follower.headers["x-isartor-layer"] == "l1a"
+    assert hosts(provider, words) == ["api.anthropic.com"]
 
 
 def test_a_socket_is_led_to_http(relaying: Proxy, provider: Provider, words: str) -> None:
