@@ -8,6 +8,7 @@ connection is closed, or over HTTP/2 the stream reset, before `ask` returns.
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -24,6 +25,9 @@ IDLE_S = 15.0
 """How long a connection is kept for the next request: less than servers do, so that none is used as it dies."""
 POOL_S = 30.0
 """How long a request waits for a connection when all are in use."""
+
+_TALKATIVE = ("httpx2", "httpcore2", "hpack")
+"""Libraries that describe every step in the log, which takes as long as the step, and headers with it."""
 
 type Address = tuple[str, int]
 
@@ -163,6 +167,8 @@ class Client:
 
         from isartor_addon.layers.cloud.resets import teach
 
+        for name in _TALKATIVE:  # under mitmproxy, which listens to everything
+            logging.getLogger(name).setLevel(logging.WARNING)
         terms = self._terms
         context = httpx2.create_ssl_context(trust_env=False)
         if terms.ca_file:
