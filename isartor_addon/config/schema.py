@@ -201,6 +201,12 @@ class ChainTable:
         5.0, "The longest pause before the same provider is asked again while another is left.", unit="s"
     )
     retries: int = setting(2, "How often one provider is asked again.")
+    hedge_after: float = setting(
+        0.0,
+        "After so long without the first words of a streamed answer the next provider is asked as well, and the first "
+        "to speak answers; 0: never.",
+        unit="s",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, fields
@@ -98,6 +99,8 @@ def _meaning(name: str, value: Any) -> None:
             raise BadValue("needs at least one name")
         case "deadline_s" | "attempt_s" if value < 1:
             raise BadValue("must be at least 1")
+        case "hedge_after" if not 0 <= value < math.inf:
+            raise BadValue("must not be negative")
         case _:
             _quota_meaning(name, value)
 

@@ -63,6 +63,8 @@ def test_the_environment_says_them_in_json() -> None:
         ("name = 'a'\n[[chain]]\nfor = 'a'\ntry = []", "`chain[0].try` is `[]`, but it needs at least one name."),
         ("name = 'a'\n[[chain]]\nfor = 'a'\ntry = 'b'\nretries = -1", "`chain[0].retries` is `-1`, but it must not "),
         ("name = 'a'\n[[chain]]\nfor = 'a'\ntry = 'b'\ndeadline_s = 0", "`chain[0].deadline_s` is `0.0`, but it must"),
+        ("name = 'a'\n[[chain]]\nfor = 'a'\ntry = 'b'\nhedge_after = -0.5", "`chain[0].hedge_after` is `-0.5`, but "),
+        ("name = 'a'\n[[chain]]\nfor = 'a'\ntry = 'b'\nhedge_after = inf", "`chain[0].hedge_after` is `inf`, but "),
     ],
 )  # fmt: skip
 def test_mistakes_are_named(tmp_path: Path, table: str, sentence: str) -> None:

@@ -100,7 +100,7 @@ def _plan(fault: str, *, early: int) -> Plan | None:
     return None
 
 
-def setup(provider: Provider) -> Setup:
+def setup(provider: Provider, *, hedge_after: float = 0.0) -> Setup:
     """A proxy with a chain over everybody, one of whom is always refused and one of whom always answers."""
     dead = {"name": "dead", "base_url": f"http://127.0.0.1:{free_port()}/v1", "model": "m"}
     named = [{"name": name, "key": "env:KEY"} for name in ("groq", "anthropic", "together")]
@@ -111,6 +111,7 @@ def setup(provider: Provider) -> Setup:
         "attempt_s": 10,
         "deadline_s": 50,
         "patience_s": 0.5,
+        "hedge_after": hedge_after,
     }
     options = {
         "isartor_providers": json.dumps([dead, *named]),
@@ -164,8 +165,8 @@ def held(proxy: Proxy) -> dict[str, int]:
     return counted
 
 
-def complaints(requests: Sequence[Request], weather: Weather, calls: Sequence[Call]) -> list[str]:
-    """Everything that should not have happened."""
+def complaints(requests: Sequence[Request], weather: Weather, calls: Sequence[Call], *, hedged: bool) -> list[str]:
+    """Everything that should not have happened. Hedged, two may begin at once, of which the slower is cancelled."""
     by_words: dict[str, list[Call]] = defaultdict(list)
     for call in calls:
         if found := _WORDS.search(call.text):
@@ -175,17 +176,22 @@ def complaints(requests: Sequence[Request], weather: Weather, calls: Sequence[Ca
         fates, asked = weather.planned[request.words], by_words[request.words]
         if request.end == "lost":
             wrong.append(f"{request.words}: lost, {request.told}; {fates}")
-        if request.end == "cut" and (not fates or fates[-1] != "cut late"):
+        if request.end == "cut" and "cut late" not in (fates if hedged else fates[-1:]):
             wrong.append(f"{request.words}: cut, but the last was {fates[-1:]}")
         begun = [number for number, fate in enumerate(fates) if fate in ("fine", "slow", "cut late")]
-        if begun and begun != [len(fates) - 1] and request.end != "left":
+        if request.end in ("whole", "cut") and request.told.count(" ok ") != 1:
+            wrong.append(f"{request.words}: answered by none or several: {request.told}")
+        after = len(begun) > 2 if hedged else begun and begun != [len(fates) - 1] and request.end != "left"
+        if after:
             wrong.append(f"{request.words}: asked again after an answer had begun: {fates}")
         if len(asked) != len(fates):
             wrong.append(f"{request.words}: {len(asked)} calls, {len(fates)} replies")
     return wrong
 
 
-def play(proxy: Proxy, provider: Provider, *, requests: int, at_once: int, seed: int) -> dict[str, Any]:
+def play(
+    proxy: Proxy, provider: Provider, *, requests: int, at_once: int, seed: int, hedged: bool = False
+) -> dict[str, Any]:
     """Run it; what happened, with everything that should not have under `wrong`."""
     chance = random.Random(seed)
     weather = Weather(random.Random(seed + 1))
@@ -204,7 +210,7 @@ def play(proxy: Proxy, provider: Provider, *, requests: int, at_once: int, seed:
         provider.weather = None
     took_s = time.monotonic() - started
     after = _settled(proxy, before)
-    wrong = complaints(made, weather, provider.calls[begun:])
+    wrong = complaints(made, weather, provider.calls[begun:], hedged=hedged)
     wrong += [f"{name}: {before[name]} before, {after[name]} after" for name in _leaked(before, after)]
     if "Traceback" in proxy.log:
         wrong.append("a traceback in the log")
@@ -214,6 +220,7 @@ def play(proxy: Proxy, provider: Provider, *, requests: int, at_once: int, seed:
         "seed": seed,
         "seconds": round(took_s, 1),
         "ends": dict(Counter(request.end for request in made)),
+        "hedged": sum(" cancelled " in request.told for request in made),
         "faults": dict(Counter(fate for fates in weather.planned.values() for fate in fates)),
         "calls": sum(map(len, weather.planned.values())),
         "held": {"before": before, "after": after},
@@ -243,14 +250,22 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--at-once", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--hedge-after", type=float, default=0.0, help="seconds; 0: nobody is hedged")
     given = parser.parse_args()
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)  # which tells of every reply that is cut by plan
     with (
         tempfile.TemporaryDirectory() as folder,
         Provider(Authority(Path(folder))) as provider,
-        Proxy(Path(folder) / "proxy", provider, setup(provider)) as proxy,
+        Proxy(Path(folder) / "proxy", provider, setup(provider, hedge_after=given.hedge_after)) as proxy,
     ):
-        result = play(proxy, provider, requests=given.requests, at_once=given.at_once, seed=given.seed)
+        result = play(
+            proxy,
+            provider,
+            requests=given.requests,
+            at_once=given.at_once,
+            seed=given.seed,
+            hedged=given.hedge_after > 0,
+        )
     json.dump({**result, "wrong": len(result["wrong"])}, sys.stdout, indent=2)
     sys.stdout.write("\n" + "".join(f"{line}\n" for line in result["wrong"][:20]))
     return 1 if result["wrong"] else 0

@@ -20,3 +20,12 @@ def test_whatever_providers_do_each_request_is_answered_once(launch: Callable[..
     assert result["wrong"] == []
     assert result["faults"].keys() == set(chaos.FAULTS)
     assert result["ends"].keys() <= {"whole", "cut", "left"}
+
+
+def test_hedged_each_request_is_still_answered_once(launch: Callable[..., Proxy], provider: Provider) -> None:
+    """The same with a second provider asked wherever one is silent for a moment: one answer each, nothing is left."""
+    proxy = launch(chaos.setup(provider, hedge_after=0.05))
+    result = chaos.play(proxy, provider, requests=150, at_once=15, seed=8, hedged=True)
+    assert result["wrong"] == []
+    assert result["hedged"] > 0
+    assert result["ends"].keys() <= {"whole", "cut", "left"}

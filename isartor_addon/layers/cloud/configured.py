@@ -166,7 +166,8 @@ def _filled(at: str, text: str, parameters: Mapping[str, str]) -> str:
 
 def _rule(at: str, table: ChainTable, providers: Mapping[str, Provider], keys: Mapping[str, tuple[str, ...]]) -> Rule:
     entries = tuple(_entry(f"`{at}.try`", said, providers, keys) for said in table.try_)
-    return Rule(table.for_, entries, Pace(table.deadline_s, table.attempt_s, table.patience_s, table.retries))
+    pace = Pace(table.deadline_s, table.attempt_s, table.patience_s, table.retries, table.hedge_after)
+    return Rule(table.for_, entries, pace)
 
 
 def _entry(at: str, said: str, providers: Mapping[str, Provider], keys: Mapping[str, tuple[str, ...]]) -> Entry:

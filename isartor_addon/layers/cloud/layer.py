@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -16,11 +16,12 @@ from isartor_addon.core.outcome import Opened, Outcome, Refuse, Relayed
 from isartor_addon.core.reach import Reach
 from isartor_addon.layers.base import Layer
 from isartor_addon.layers.cloud.attempt import Answering, Asker, Said
-from isartor_addon.layers.cloud.chain import Attempt, Begun, Pause, descend
+from isartor_addon.layers.cloud.chain import Attempt, Descent
 from isartor_addon.layers.cloud.failures import Failure
 from isartor_addon.layers.cloud.health import State
 from isartor_addon.layers.cloud.plan import Chains, Pace, Plan, Target, plan_for
 from isartor_addon.layers.cloud.quota import Quotas, Who
+from isartor_addon.layers.cloud.race import Race
 from isartor_addon.layers.ports import Clock
 
 _ONCE: Final = Pace(retries=0)
@@ -131,35 +132,31 @@ class _Descent:
 
     async def run(self, state: State, asker: Asker, *, clock: Clock, random: Callable[[], float]) -> Answering | None:
         """Try them; the answer that has begun."""
-        steps = descend(self.plan, state, now=clock.monotonic, random=random, streams=self.exchange.mode != "json")
-        try:
-            step = next(steps)
-            while True:
-                if isinstance(step, Pause):
-                    await asyncio.sleep(step.seconds)
-                    step = steps.send(None)
-                    continue
-                began = clock.monotonic()
-                refused = await self._over_quota(step.target)
-                if self.blocked:
-                    return None
-                came, said = (refused, None) if refused is not None else await asker.ask(self.exchange, step)
-                self._note(step, came, (clock.monotonic() - began) * 1000)
-                if isinstance(came, Answering):
-                    with suppress(StopIteration):
-                        steps.send(Begun())
-                    return came
-                if said is not None:
-                    self.said, self.said_by = said, step.target
-                step = steps.send(came)
-        except StopIteration as end:
-            self.failures = end.value
+        streams = self.exchange.mode != "json"
+        descent = Descent(self.plan, state, now=clock.monotonic, random=random, streams=streams)
+        answering = await Race(descent, partial(self._attempt, asker)).run()
+        if answering is None and not self.blocked:
+            self.failures = descent.failures
             self.tried += [
                 f"{each.target.name} {each}" for each in self.failures if each.kind == "no_key" and each.target
             ]
-            return None
-        finally:
-            steps.close()
+        return answering
+
+    async def _attempt(self, asker: Asker, attempt: Attempt) -> Answering | Failure | None:
+        """Make one attempt, and note what came of it. None: a quota lets the request go nowhere."""
+        began = self.clock.monotonic()
+        try:
+            refused = await self._over_quota(attempt.target)
+            if self.blocked:
+                return None
+            came, said = (refused, None) if refused is not None else await asker.ask(self.exchange, attempt)
+        except asyncio.CancelledError:
+            self._note_cancelled(attempt, (self.clock.monotonic() - began) * 1000)
+            raise
+        self._note(attempt, came, (self.clock.monotonic() - began) * 1000)
+        if said is not None:
+            self.said, self.said_by = said, attempt.target
+        return came
 
     async def _over_quota(self, target: Target) -> Failure | None:
         """Why a quota does not let the request go to `target`."""
@@ -223,6 +220,10 @@ class _Descent:
         if kinds <= {"untranslatable", "withheld", "quota"}:
             return 400
         return 504 if self.failures[-1].kind == "timeout" else 502
+
+    def _note_cancelled(self, step: Attempt, elapsed_ms: float) -> None:
+        self.tried.append(f"{step.target.name} cancelled {elapsed_ms:.0f}ms")
+        self.exchange.trail.append(Step(self.tag, "cancelled", round(elapsed_ms, 3), step.target.name))
 
     def _note(self, step: Attempt, came: Answering | Failure, elapsed_ms: float) -> None:
         self.last = step.target

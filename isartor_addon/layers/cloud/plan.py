@@ -35,6 +35,8 @@ class Pace:
     """The longest pause before the same target is asked again while another is left."""
     retries: int = 2
     """How often one target is asked again after it failed."""
+    hedge_after_s: float = 0.0
+    """How long an attempt at a streamed answer may show nothing before the next target is asked beside it; 0: never."""
 
 
 @dataclass(frozen=True, slots=True)

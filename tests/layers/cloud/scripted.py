@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
 
-from isartor_addon.layers.cloud.chain import Attempt, Begun, Pause, descend
+from isartor_addon.layers.cloud.chain import Attempt, Begun, Descent, Pause
 from isartor_addon.layers.cloud.failures import Failure
 from isartor_addon.layers.cloud.health import State
 from isartor_addon.layers.cloud.keys import Key, Pool, Strategy
@@ -76,9 +76,10 @@ class Drive:
         return [each.target.name.partition("/")[0] for each in self.attempts]
 
     def run(self, plan: Plan, state: State, act: Callable[[Attempt], Act], random: Random | None = None) -> Drive:
-        """Drive `descend` with providers that behave like `act`."""
+        """Drive a descent with providers that behave like `act`."""
         chance = random or Random(1)
-        steps = descend(plan, state, now=lambda: self.now, random=chance.random, streams=self.streams)
+        descent = Descent(plan, state, now=lambda: self.now, random=chance.random, streams=self.streams)
+        steps = descent.walk()
         told: Failure | Begun | None = None
         try:
             step = next(steps)
@@ -94,8 +95,8 @@ class Drive:
                     told = self._play(step, act(step))
                     self.ends.append(self.now)
                 step = steps.send(told)
-        except StopIteration as end:
-            self.failures = end.value
+        except StopIteration:
+            self.failures = descent.failures
         return self
 
     def _play(self, attempt: Attempt, act: Act) -> Failure | Begun:

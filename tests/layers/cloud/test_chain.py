@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isartor_addon.layers.cloud.chain import Attempt, Begun, descend
+from isartor_addon.layers.cloud.chain import Attempt, Begun, Descent
 from isartor_addon.layers.cloud.failures import Failure, Kind
 from isartor_addon.layers.cloud.plan import Plan
 from tests.layers.cloud.scripted import BEGUN, REFUSED, Act, Drive, plan, script, state, status
@@ -109,7 +109,7 @@ def test_one_request_tries_out_an_ill_provider() -> None:
     known = state()
     for _ in range(2):
         Drive().run(plan("client"), known, script(client=[status(500)]))
-    trial = descend(plan("client", "alpha"), known, now=lambda: 31.0, random=lambda: 0.0)
+    trial = Descent(plan("client", "alpha"), known, now=lambda: 31.0, random=lambda: 0.0).walk()
     first = next(trial)
     assert isinstance(first, Attempt) and first.target.provider is None
     assert ["alpha"] == Drive(now=31.0).run(plan("client", "alpha"), known, script(alpha=[BEGUN])).asked
