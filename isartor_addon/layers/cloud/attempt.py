@@ -7,8 +7,9 @@ of it has been shown. Afterwards a fault is an error in the middle of the client
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
@@ -16,6 +17,7 @@ import orjson
 
 from isartor_addon.core.errors import BadReply, ClientMistake, KeyWithheld, Lost, Untranslatable
 from isartor_addon.core.exchange import Exchange
+from isartor_addon.core.redact import REMOVED
 from isartor_addon.core.reply import Usage
 from isartor_addon.layers.cloud.chain import Attempt
 from isartor_addon.layers.cloud.client import Client, Received
@@ -27,8 +29,14 @@ from isartor_addon.wire.usage import said_something
 if TYPE_CHECKING:
     from isartor_addon.wire.base import Mode
 
+logger = logging.getLogger(__name__)
+
 LONGEST_ERROR: Final = 1024 * 1024
 """Bytes of an error body that are read."""
+LONGEST_PRELUDE: Final = 16 * 1024 * 1024
+"""Bytes that a stream may say before its first content: Responses repeats all instructions and tools there."""
+_SHORTEST_SECRET: Final = 8
+"""Characters; what is shorter stands in texts by chance."""
 _TOLD: Final = ("retry-after", "retry-after-ms")
 _NOT_TOLD: Final = frozenset(
     "connection keep-alive proxy-connection te trailer transfer-encoding upgrade content-length content-encoding "
@@ -77,18 +85,25 @@ class Asker:
     async def ask(self, exchange: Exchange, attempt: Attempt) -> tuple[Answering | Failure, Said | None]:
         """Ask; what came of it, and what the target said where that was an error."""
         try:
+            return await self._ask(exchange, attempt)
+        except Exception as error:  # a fault of ours, which another wire or another reply may not meet
+            logger.warning("asking %s failed with %s", attempt.target.name, type(error).__name__)
+            return Failure(0, "fault", detail=type(error).__name__), None
+
+    async def _ask(self, exchange: Exchange, attempt: Attempt) -> tuple[Answering | Failure, Said | None]:
+        try:
             sent = outgoing(exchange, attempt.target, attempt.key, private=self._private)
         except (Untranslatable, ClientMistake) as error:
             return Failure(0, "untranslatable", detail=str(error)), None
         except KeyWithheld as error:
             return Failure(0, "withheld", detail=str(error)), None
-        own = attempt.target.provider is None
+        own, secret = attempt.target.provider is None, attempt.key.secret if attempt.key else ""
         async with AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(attempt.timeout_s):
                     received = await stack.enter_async_context(self._client.ask(sent.url, sent.headers, sent.body))
                     if received.status != 200:
-                        return await self._refused(exchange, sent, received, own=own)
+                        return await self._refused(exchange, sent, received, own=own, secret=secret)
                     reading = _Reading(exchange, sent, received, own=own)
                     stack.push_async_callback(reading.chunks.aclose)
                     held = await reading.begin()
@@ -100,16 +115,16 @@ class Asker:
             except Untranslatable as error:
                 return Failure(0, "untranslatable", detail=str(error)), None
             except BadReply as error:
-                return self._broken(exchange, sent, reading.seen, str(error))
+                return self._broken(exchange, sent, _without(secret, bytes(reading.seen)), str(error))
             return Answering(reading.headers(), reading.rest(held), stack.pop_all(), reading.usage), None
 
     async def _refused(
-        self, exchange: Exchange, sent: Outgoing, received: Received, *, own: bool
+        self, exchange: Exchange, sent: Outgoing, received: Received, *, own: bool, secret: str
     ) -> tuple[Failure, Said]:
-        body = await _read(received)
+        body = _without(secret, await _read(received))
         failure = failure_of(received.status, received.headers, body, unix_time=self._unix_time())
         status = received.status if received.status >= 400 else 502  # a redirect leads nowhere that we would go
-        kept = _own_headers(received.headers) if own else _picked(received.headers, _TOLD)
+        kept = _own_headers(received.fields) if own else _picked(received.headers, _TOLD)
         if not own or "content-type" not in received.headers:
             kept = (*kept, ("content-type", "application/json"))
         said = translate_error(sent.wire, status, body, exchange.route.wire)
@@ -136,8 +151,8 @@ class _Reading:
         self._mode = _mode_of(received.headers.get("content-type", ""), sent.mode)
         self.chunks = received.chunks()
         self._passage: Passage | None = None
-        self.seen = b""
-        """What came before the answer began."""
+        self.seen = bytearray()
+        """What came before the answer began, as much of it as an error may be."""
 
     async def begin(self) -> list[bytes]:
         """
@@ -150,13 +165,16 @@ class _Reading:
         self._passage = passage = Passage(self._sent.wire, self._mode, wire, mode, offered=self._sent.offered)
         held: list[bytes] = []
         async for data in self.chunks:
-            self.seen += data
+            if len(self.seen) <= LONGEST_PRELUDE:
+                self.seen += data
+            elif self._mode != "json":
+                raise BadReply(f"more than {LONGEST_PRELUDE} bytes, and no answer among them")
             held += passage.feed(data)
             if passage.started or passage.done:
                 break
         else:
             held += passage.close()
-        self.seen = b""
+        self.seen.clear()
         return held
 
     async def rest(self, held: list[bytes]) -> AsyncGenerator[bytes]:
@@ -177,6 +195,11 @@ class _Reading:
                 yield piece
         except (Lost, Untranslatable) as error:
             raise BadReply(f"the answer was cut: {error}") from error
+        except BadReply:
+            raise
+        except Exception as error:  # a fault of ours; the client is to hear of it as of any other
+            logger.warning("an answer was cut by %s", type(error).__name__)
+            raise BadReply(f"the answer was cut: {type(error).__name__}") from error
 
     def usage(self) -> Usage | None:
         """What the provider has counted so far."""
@@ -189,22 +212,28 @@ class _Reading:
         content_type = self._received.headers.get("content-type", "") if verbatim else ""
         head = (("content-type", content_type or wire.content_type(self._exchange.mode)),)
         if self._own:
-            return (*head, *(field for field in _own_headers(self._received.headers) if field[0] != "content-type"))
+            return (*head, *(field for field in _own_headers(self._received.fields) if field[0] != "content-type"))
         return (*head, *(_picked(self._received.headers, wire.request_id_headers) if same_wire else ()))
 
 
 async def _read(received: Received) -> bytes:
-    body = b""
-    async for piece in received.chunks():
-        body += piece
-        if len(body) > LONGEST_ERROR:
-            break
-    return body
+    body = bytearray()
+    async with aclosing(received.chunks()) as chunks:
+        async for piece in chunks:
+            body += piece
+            if len(body) > LONGEST_ERROR:
+                break
+    return bytes(body)
 
 
-def _own_headers(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def _without(secret: str, body: bytes) -> bytes:
+    """What a provider says, without the key of ours that it may quote: its text goes to the client."""
+    return body.replace(secret.encode(), REMOVED.encode()) if len(secret) >= _SHORTEST_SECRET else body
+
+
+def _own_headers(fields: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     """The client's own provider may tell it everything: limits, request ids."""
-    return tuple(field for field in headers.items() if field[0] not in _NOT_TOLD and not field[0].startswith(":"))
+    return tuple(field for field in fields if field[0] not in _NOT_TOLD and not field[0].startswith(":"))
 
 
 def _picked(headers: Mapping[str, str], names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

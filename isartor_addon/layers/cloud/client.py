@@ -55,8 +55,12 @@ class Received:
     def __init__(self, response: httpx2.Response) -> None:
         self._response = response
         self.status: int = response.status_code
-        self.headers: Mapping[str, str] = dict(response.headers)
-        """Names in lower case."""
+        self.fields = tuple(
+            (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in response.headers.raw
+        )
+        """All headers, names in lower case; their bytes as Latin-1, which is how they go on."""
+        self.headers: Mapping[str, str] = dict(self.fields)
+        """The last of each name."""
 
     async def chunks(self) -> AsyncGenerator[bytes]:
         """

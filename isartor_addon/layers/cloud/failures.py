@@ -6,6 +6,7 @@
 | no answer in time, or garbage | no: it may have been worked on, and billed | the next target |
 | our key is refused (401, 403) or has no credit (402) | with the pool's next key | the next target |
 | it may not be sent there: our key is not for that host, we are offline, it is this proxy | no | the next target |
+| a fault of ours in asking or reading it | no | the next target |
 | 400, 404 and other 4xx from a provider that we chose | no | the next target: it may be the translation's fault |
 | 4xx from the client's own provider, except 402, 408, 429 | no | nobody: the client hears its own error at once |
 """
@@ -24,7 +25,9 @@ from isartor_addon.core.redact import redact
 if TYPE_CHECKING:
     from isartor_addon.layers.cloud.plan import Target
 
-Kind = Literal["connect", "timeout", "status", "garbled", "cut", "untranslatable", "withheld", "quota", "no_key"]
+Kind = Literal[
+    "connect", "timeout", "status", "garbled", "cut", "untranslatable", "withheld", "quota", "no_key", "fault"
+]
 
 _RETRYABLE = frozenset({408, 425, 429})
 _NOT_THE_REQUESTS_FAULT = _RETRYABLE | {402}

@@ -85,7 +85,8 @@ class State:
 
     def failed(self, plan: Plan, target: Target, key: Key | None, failure: Failure, now: float) -> None:
         """An attempt failed; also a reply that was cut after it had begun, which only the driver sees."""
-        if failure.kind in ("untranslatable", "withheld", "quota", "no_key"):  # it was never asked
+        # It was never asked, or the fault is ours.
+        if failure.kind in ("untranslatable", "withheld", "quota", "no_key", "fault"):
             return
         self.of(plan, target).failed(failure, now)
         if key is not None:
