@@ -140,7 +140,8 @@ class Descent:
                 if isinstance(told, Begun) or (clients and told.clients_own_making):
                     self.over = True
                     return
-                if key is not None and not clients and told.concerns_key:
+                withheld = clients and told.kind == "withheld"  # the client's own key, meant for another provider
+                if key is not None and (withheld or (not clients and told.concerns_key)):
                     tried |= {key}
                     continue
                 pause_s = self._pause_after(told, retries)

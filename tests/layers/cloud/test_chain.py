@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from isartor_addon.layers.cloud.chain import Attempt, Begun, Descent
 from isartor_addon.layers.cloud.failures import Failure, Kind
+from isartor_addon.layers.cloud.health import State
+from isartor_addon.layers.cloud.keys import CLIENT, Key, Pool
 from isartor_addon.layers.cloud.plan import Plan
 from tests.layers.cloud.scripted import BEGUN, REFUSED, Act, Drive, plan, script, state, status
 
@@ -81,6 +83,15 @@ def test_keys_are_changed_before_providers() -> None:
         [failure.status for failure in drive.failures][:3],
         [failure.key for failure in drive.failures][:3],
     ]
+
+
+def test_where_the_clients_key_may_not_go_the_next_of_the_pool_does() -> None:
+    """A pool of the client's key and one of ours: a client of another provider is served with ours."""
+    known = State({"alpha": Pool((Key(CLIENT, ""), Key("env:OURS", "sk-ours")), "priority")})
+    withheld = Act(Failure(0, "withheld"))
+    drive = Drive().run(plan("alpha", "beta"), known, script(alpha=[withheld, BEGUN], beta=[BEGUN]))
+    assert [CLIENT, "env:OURS"] == [each.key.name for each in drive.attempts if each.key]
+    assert drive.begun is drive.attempts[-1]
 
 
 def test_a_provider_without_a_usable_key_is_not_asked() -> None:
