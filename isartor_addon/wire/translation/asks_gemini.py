@@ -87,7 +87,10 @@ def _sampling(sampling: Sampling) -> Sampling:
 
 def _check_skeleton(extra: Mapping[str, Json]) -> None:
     """What `tools` and the system instruction hold beside what was taken out of them."""
-    for group in extra.get("tools") or ():
+    groups = extra.get("tools") or ()
+    if not isinstance(groups, list | tuple):
+        raise Untranslatable("tools that are no list")
+    for group in groups:
         left = (
             rest(group, ("functionDeclarations", "function_declarations")) if isinstance(group, dict) else {"?": group}
         )

@@ -157,7 +157,8 @@ def _is_left_out(wire: str, value: Json) -> bool:
 
 def _message(item: Mapping[str, Json]) -> Iterator[Text]:
     """The texts of a message of Responses that holds a refusal."""
-    for part in item.get("content") or ():
+    content = item.get("content")
+    for part in content if isinstance(content, list) else ({"type": "content that is no list"},):
         kind = part.get("type") if isinstance(part, dict) else None
         field = {"output_text": "text", "refusal": "refusal"}.get(str(kind))
         text = part.get(field) if field else None

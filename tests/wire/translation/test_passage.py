@@ -268,6 +268,15 @@ def test_garbage_is_a_bad_reply(data: st.DataObject, source: tuple[str, Mode], t
 # Single matters.
 
 
+@pytest.mark.parametrize("content", [0.5, "text", {"type": "output_text"}])
+def test_a_message_whose_content_is_no_list_is_refused(content: object) -> None:
+    """A field of a kind that no wire gives it is no fault of ours: another provider is asked."""
+    item = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": content}
+    body = {"id": "resp_1", "object": "response", "status": "completed", "model": "m", "output": [item]}
+    with pytest.raises((BadReply, Untranslatable)):
+        translate_reply(WIRES["openai_responses"], json.dumps(body).encode(), WIRES["openai_chat"])
+
+
 @pytest.mark.parametrize(
     "name",
     [case.name for case in transcripts() if case.wire.name in FOUR and case.expect.get("raises") == "BadReply"],
