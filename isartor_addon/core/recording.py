@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 
 from isartor_addon.core.reply import Usage
 
+ANSWERED_BY = "x-isartor-provider"
+"""The response header that says who answered. Where a chain was asked, it is kept with the recording."""
+ANSWERED_MODEL = "x-isartor-model"
+"""The one that says which model that was asked for, where a chain was."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recording:

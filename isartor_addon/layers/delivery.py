@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from isartor_addon.core.errors import BadReply, Untranslatable
 from isartor_addon.core.exchange import Exchange
 from isartor_addon.core.outcome import Answer, Stream
-from isartor_addon.core.recording import Entry, Recording
+from isartor_addon.core.recording import ANSWERED_BY, ANSWERED_MODEL, Entry, Recording
 from isartor_addon.core.replay import changed_ids, substitute, substitute_reply
 from isartor_addon.layers.pace import AT_ONCE, Pace
 from isartor_addon.layers.ports import Clock
@@ -62,10 +62,19 @@ class Delivery:
             exchange.note(tag, "miss", f"the stored answer cannot be given as {exchange.mode}: {error}")
             return None
         exchange.note(tag, "hit", note)
+        exchange.answered_by, exchange.answered_model = (
+            answer.told.get(name, "") for name in (ANSWERED_BY, ANSWERED_MODEL)
+        )
         return self._pace.slow(answer, entry.recording, exchange)
 
     def spare(self, entry: Entry, exchange: Exchange, *, tag: str) -> Answer | None:
-        """The answer of an entry that is too old, for when everything else fails; None where it cannot be said so."""
+        """
+        The answer of an entry that is too old, for when everything else fails; None where it cannot be said so, or is
+        older than the request allows.
+        """
+        ttl_s = exchange.control.ttl_s
+        if ttl_s is not None and self._clock.time() - entry.created >= ttl_s:
+            return None
         try:
             return self._made(entry, exchange, tag=tag, told={})
         except (BadReply, Untranslatable):
@@ -74,8 +83,15 @@ class Delivery:
     def _made(self, entry: Entry, exchange: Exchange, *, tag: str, told: Mapping[str, str]) -> Answer:
         recording, age_s = entry.recording, max(0, int(self._clock.time() - entry.created))
         chunks = deliver(recording, exchange)
-        headers = _headers(recording.headers, recording.mode, exchange)
-        return Answer(tag, chunks, headers, recording.status, age_s, told, recording.usage)
+        recorded, by = parted(recording.headers)
+        headers = _headers(recorded, recording.mode, exchange)
+        return Answer(tag, chunks, headers, recording.status, age_s, {**by, **told}, recording.usage)
+
+
+def parted(recorded: tuple[tuple[str, str], ...]) -> tuple[tuple[tuple[str, str], ...], dict[str, str]]:
+    """The headers that a provider gave, and those that say which one it was."""
+    by = {name: value for name, value in recorded if name in (ANSWERED_BY, ANSWERED_MODEL)}
+    return (tuple(field for field in recorded if field[0] not in by) if by else recorded), by
 
 
 def _headers(recorded: tuple[tuple[str, str], ...], mode: str, exchange: Exchange) -> tuple[tuple[str, str], ...]:

@@ -8,6 +8,7 @@ from typing import Any
 from mitmproxy import http
 
 from isartor_addon.assemble import MIB
+from isartor_addon.core.recording import ANSWERED_BY, ANSWERED_MODEL
 from isartor_addon.core.reply import Usage
 from isartor_addon.pipeline import Pipeline
 from isartor_addon.proxy import convert, native
@@ -99,7 +100,10 @@ class Replies:
             Pipeline((), house.clock) if passing.unlearned else house.pipeline,
             mode=mode,
             encodings="" if passing.native else response.headers.get("content-encoding", ""),
-            headers=convert.kept_headers(response, exchange.route.wire.request_id_headers),
+            headers=convert.kept_headers(
+                response,
+                (*exchange.route.wire.request_id_headers, *((ANSWERED_BY, ANSWERED_MODEL) if passing.opened else ())),
+            ),
             limit=house.config.body_limit_mb * MIB,
             background=self._tasks.start,
             account=lambda usage, cut: _enter(passing, status, usage, cut=cut),

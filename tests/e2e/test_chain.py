@@ -183,6 +183,17 @@ def test_identical_requests_share_one_descent(relaying: Proxy, provider: Provide
     assert hosts(provider, words) == ["api.anthropic.com"]
 
 
+def test_a_repeat_says_who_gave_the_answer(through: httpx2.Client, provider: Provider, words: str) -> None:
+    """What another provider's other model said is not passed off as the client's own: the hit names both."""
+    provider.plan(Plan(words, times=1, status=503))
+    for layer in ("l3", "l1a"):
+        answer = MESSAGES.send(through, words, stream=True)
+        assert words in MESSAGES.read(answer)
+        told = [answer.headers[f"x-isartor-{name}"] for name in ("layer", "provider", "model")]
+        assert told == [layer, "groq", "llama-x"]
+    assert hosts(provider, words) == ["api.anthropic.com", GROQ]
+
+
 def test_a_socket_is_led_to_http(relaying: Proxy, provider: Provider, words: str) -> None:
     """With chains, Responses over WebSocket goes by HTTP: 426 makes Codex do so at once."""
     with relaying.client() as client:

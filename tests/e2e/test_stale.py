@@ -55,6 +55,15 @@ def test_an_old_answer_is_better_than_none(
         assert ask.send(client, words, stream=stream).content == new.content
 
 
+def test_an_answer_older_than_the_request_allows_is_none(forgiving: Proxy, provider: Provider, words: str) -> None:
+    """A request that says how old its answer may be hears the error and not what is older."""
+    with forgiving.client() as client:
+        learned_and_expired(client, CHAT, words, stream=False)
+        provider.plan(Plan(words, status=503))
+        assert CHAT.send(client, words, headers={"x-isartor-ttl": "1"}).status_code == 503
+        assert CHAT.send(client, words, headers={"x-isartor-ttl": "600"}).headers["x-isartor-stale"] == "true"
+
+
 def test_an_error_of_the_clients_own_is_not_hidden(forgiving: Proxy, provider: Provider, words: str) -> None:
     """What the client's provider says about its request or its key is no failure to make up for."""
     with forgiving.client() as client:

@@ -195,8 +195,9 @@ class _Descent:
         """What the client hears when nobody has answered: an old answer, the last provider's own error, or ours."""
         spare = self.exchange.spare
         if spare is not None and not self._is_clients_own_making():
-            told = {**self.told(), "x-isartor-stale": "true", "x-isartor-deflected": "false"}
-            return Opened(spare.layer, spare.status, spare.headers, _given(spare.chunks), told, spare.age_s)
+            told = {**self.told(), **spare.told, "x-isartor-stale": "true", "x-isartor-deflected": "false"}
+            given = _given(spare.chunks)
+            return Opened(spare.layer, spare.status, spare.headers, given, told, spare.age_s, usage=lambda: spare.usage)
         if self.blocked:
             error = OverQuota(f"isartor: over quota. {self.blocked}")
             body = self.exchange.route.wire.error(error.status, error.code, str(error))

@@ -15,7 +15,7 @@ from isartor_addon.core.recording import Entry, Recording
 from isartor_addon.core.replay import changed_ids
 from isartor_addon.core.scope import Scope
 from isartor_addon.layers.base import Layer
-from isartor_addon.layers.delivery import Delivery
+from isartor_addon.layers.delivery import Delivery, parted
 from isartor_addon.layers.exact.again import Again
 from isartor_addon.layers.exact.flight import Ended, Flight
 from isartor_addon.layers.ports import Answers, Clock, Leases
@@ -257,7 +257,8 @@ class ExactLayer(Layer):
         def chunks() -> AsyncGenerator[bytes]:
             return flight.read()
 
-        return Stream(self.tag, chunks, flight.headers, usage=lambda: flight.usage)
+        headers, by = parted(flight.headers)
+        return Stream(self.tag, chunks, headers, told=by, usage=lambda: flight.usage)
 
     def _own_flight(self, exchange: Exchange) -> Flight | None:
         flight = self._flights.get(exchange.identity.key)
