@@ -63,7 +63,7 @@ def test_ratio_is_of_one_round() -> None:
 
 def test_first_byte_is_compared_where_the_case_says_so() -> None:
     """For a stream the first byte counts, not the end."""
-    each = {"ours": result(30.0, first=2.3), "passing": result(10.0, first=2.0), "provider": result(1.0)}
+    each = {"passed": result(30.0, first=2.3), "passing": result(10.0, first=2.0), "provider": result(1.0)}
     assert (1.15,) == rounds.summary(STREAM, [each]).ratios
     assert rounds.summary(STREAM, [each]).ok
 

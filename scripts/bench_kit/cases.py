@@ -67,6 +67,7 @@ CASES = (
     Case("lane-connect", "new connection with TLS, exact hit, 1 KB", "constant", renew=True),
     Case("hit-1k-semantic", "exact hit by hooks, 1 KB, with the semantic layer", "plain", "hooks", limit=1.05),
     Case("miss-1k", "miss, JSON, 1 KB", "passing", "passed", limit=1.1),
+    Case("miss-1k-20ms", "miss, JSON, 1 KB, of a provider that needs 20 ms", "passing", "passed", thinking=True),
     Case("miss-1k-semantic", "miss, JSON, 1 KB, compared with other words", "passing"),
     Case("miss-200k", "miss, JSON, 200 KB", "passing", size=LARGE),
     Case("stream-1k", "miss, stream, 1 KB: first byte", "passing", "passed", stream=True, measure="first", limit=1.15),
