@@ -33,7 +33,7 @@ FAULTS = ("429", "500", "529", "cut early", "cut late", "stall", "garbage", "htm
 WEIGHTS = (8, 8, 4, 8, 3, 1, 4, 3, 4, 4, 25)
 LEAVES = 0.05
 """The part of clients that leave somewhere on the way."""
-RELIABLE = "api.together.xyz"
+RELIABLE = "api.together.ai"
 """Answers whatever it is asked, so somebody always could have."""
 _WORDS = re.compile(r"chaos (\d+) of it")
 

@@ -1,8 +1,17 @@
 """The providers that are known by name.
 
-Addresses, ways of authentication and wires follow the providers' public documentation as it stood in November 2026.
-They were read, not called: that takes an account with each. Where a roster of models changes too often to name one
-here, `default_model` is empty, and a chain or `[[providers]]` names it.
+Addresses, ways of authentication and wires follow the providers' own public documentation, as it could be read in
+November 2026. Nobody was called: that takes an account with each. These rest on less, or need a word:
+
+- `copilot`: GitHub publishes no interface. Address and headers are those that programs of others use.
+- `galadriel` documents `/v1`, which is OpenAI's, and `/v1/verified`, which adds proofs; it is asked at the first.
+- `mira`: what its own SDKs have built in. Programs of others ask `api.mira.network`, where its key may go too.
+- `nvidia`: read in an index of its documentation and in others' guides, not on its own pages.
+- `perplexity`: those of its pages that could be read say that chat completions go on; Vercel's AI SDK, Fabric and
+  TrueFoundry say that they ended on 27 September 2026. So it is asked by Responses, which its pages document as well.
+
+Where a roster of models changes too often to name one here, `default_model` is empty, and a chain or `[[providers]]`
+names it.
 
 Three want more than a key: Vertex takes an access token that lasts an hour (as `vertex-express`, a key), Bedrock a
 Bedrock API key at its OpenAI-compatible endpoint, Copilot a token of its login. None of these is renewed here.
@@ -149,8 +158,16 @@ _PROVIDERS = (
         openai_responses="/responses",
         anthropic_messages="/messages",
     ),
-    _compatible("together", "https://api.together.xyz/v1", models=("*/*",), hosts=("api.together.ai",)),
-    _compatible("perplexity", "https://api.perplexity.ai", model="sonar", models=("sonar*",), takes=_TEXT | {"images"}),
+    _compatible("together", "https://api.together.ai/v1", models=("*/*",), hosts=("api.together.xyz",)),
+    Provider(
+        "perplexity",
+        "https://api.perplexity.ai/v1",
+        "openai_responses",
+        hosts=("api.perplexity.ai",),
+        default_model="perplexity/sonar",
+        models=("*/*",),
+        takes=_TEXT | {"images"},
+    ),
     _compatible("fireworks", "https://api.fireworks.ai/inference/v1", models=("accounts/*",)),
     _compatible("cerebras", "https://api.cerebras.ai/v1", takes=_TOOLS),
     _compatible(
@@ -172,7 +189,7 @@ _PROVIDERS = (
         hosts=("api.moonshot.cn",),
     ),
     _compatible("galadriel", "https://api.galadriel.com/v1", takes=_TOOLS),
-    _compatible("mira", "https://api.mira.network/v1", takes=_TEXT),
+    _compatible("mira", "https://apis.mira.network/v1", takes=_TEXT, hosts=("api.mira.network",)),
     _local("ollama", "http://127.0.0.1:11434", "ollama", openai_chat="/v1/chat/completions"),
     _local("vllm", "http://127.0.0.1:8000/v1"),
     _local("lm-studio", "http://127.0.0.1:1234/v1"),
