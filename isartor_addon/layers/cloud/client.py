@@ -14,9 +14,10 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from isartor_addon.core.errors import Lost
-from isartor_addon.core.reach import Reach
+from isartor_addon.core.reach import Reach, is_loopback
 
 if TYPE_CHECKING:
     import httpx2
@@ -42,7 +43,7 @@ class Terms:
     connections: int = 200
     http2: bool = False
     proxy: str = ""
-    """A proxy for everything that goes out; empty: none."""
+    """A proxy for everything that leaves this machine; empty: none."""
     proxy_login: str = field(default="", repr=False)
     """What to show it, `user:password`."""
     ca_file: str = ""
@@ -97,7 +98,8 @@ class Client:
         self._terms = terms
         self._reach = reach
         self._is_own = is_own
-        self._transport: httpx2.AsyncHTTPTransport | None = None
+        self._transports: dict[bool, httpx2.AsyncHTTPTransport] = {}
+        """By whether it asks through the proxy."""
         self._asking = 0
         self._closed = False
         self.closing: asyncio.Task[None] | None = None
@@ -134,11 +136,13 @@ class Client:
             extensions=extensions,
         )
         host, port = request.url.host, request.url.port or (443 if request.url.scheme == "https" else 80)
-        if not self._reach.allows(host, port):
-            raise Lost("offline", f"offline: {host} is not among the hosts that may be reached")
+        proxied = bool(self._terms.proxy) and not is_loopback(host)
+        for name, at in ((host, port), *((self._proxy_address(),) if proxied else ())):
+            if not self._reach.allows(name, at):
+                raise Lost("offline", f"offline: {name} is not among the hosts that may be reached")
         self._asking += 1
         try:
-            response = await self._send(request)
+            response = await self._send(request, proxied=proxied)
             try:
                 yield Received(response)
             finally:
@@ -152,13 +156,13 @@ class Client:
         self._closed = True
         self._close_if_idle()
 
-    async def _send(self, request: httpx2.Request) -> httpx2.Response:
+    async def _send(self, request: httpx2.Request, *, proxied: bool) -> httpx2.Response:
         import httpx2
 
-        if self._transport is None:
-            self._transport = self._open()
+        if proxied not in self._transports:
+            self._transports[proxied] = self._open(proxied=proxied)
         try:
-            response = await self._transport.handle_async_request(request)
+            response = await self._transports[proxied].handle_async_request(request)
         except httpx2.HTTPError as error:
             raise _lost(error) from error
         except OSError as error:  # a name that cannot be written, a certificate that cannot be read
@@ -166,7 +170,11 @@ class Client:
         response.request = request
         return response
 
-    def _open(self) -> httpx2.AsyncHTTPTransport:
+    def _proxy_address(self) -> Address:
+        url = urlsplit(self._terms.proxy)
+        return url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
+
+    def _open(self, *, proxied: bool) -> httpx2.AsyncHTTPTransport:
         import httpx2
 
         from isartor_addon.layers.cloud.resets import teach
@@ -185,7 +193,7 @@ class Client:
             trust_env=False,
             http2=terms.http2 and teach(),
             limits=limits,
-            proxy=_proxy(terms, context) if terms.proxy else None,
+            proxy=_proxy(terms, context) if proxied else None,
         )
 
     async def _look(self, event: str, info: Mapping[str, Any]) -> None:
@@ -199,9 +207,14 @@ class Client:
             raise Lost("loop", "the address of this provider is this proxy itself")
 
     def _close_if_idle(self) -> None:
-        if self._closed and not self._asking and self._transport is not None:
-            transport, self._transport = self._transport, None
-            self.closing = asyncio.get_running_loop().create_task(transport.aclose())
+        if self._closed and not self._asking and self._transports:
+            transports, self._transports = tuple(self._transports.values()), {}
+            self.closing = asyncio.get_running_loop().create_task(_close_all(transports))
+
+
+async def _close_all(transports: tuple[httpx2.AsyncHTTPTransport, ...]) -> None:
+    for each in transports:
+        await each.aclose()
 
 
 def _proxy(terms: Terms, context: ssl.SSLContext) -> httpx2.Proxy:

@@ -136,12 +136,14 @@ async def _hear_h2(peer: Peer, reader: asyncio.StreamReader, writer: asyncio.Str
 
 
 @contextlib.asynccontextmanager
-async def serve(say: Say, *, authority: Authority | None = None, http2: bool = False) -> AsyncIterator[Peer]:
-    """A server on loopback; with an authority it speaks TLS."""
+async def serve(
+    say: Say, *, authority: Authority | None = None, http2: bool = False, name: str = "localhost"
+) -> AsyncIterator[Peer]:
+    """A server on loopback; with an authority it speaks TLS, under `name`."""
     context: ssl.SSLContext | None = None
     if authority is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(authority.leaf("localhost"))
+        context.load_cert_chain(authority.leaf(name))
         context.set_alpn_protocols(["h2"] if http2 else ["http/1.1"])
     peer = Peer(say)
     running: set[asyncio.Task[None]] = set()

@@ -256,7 +256,7 @@ def test_everything_goes_out_by_the_proxy_that_is_set(tmp_path: Path) -> None:
             await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
 
         reply = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
-        async with serve(plain(reply), authority=authority) as peer:
+        async with serve(plain(reply), authority=authority, name="provider.test") as peer:
             proxy = await asyncio.start_server(tunnel, "127.0.0.1", 0)
             terms = Terms(
                 proxy=f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}",
@@ -264,10 +264,28 @@ def test_everything_goes_out_by_the_proxy_that_is_set(tmp_path: Path) -> None:
                 ca_file=str(authority.path),
             )
             async with closing(Client(terms, ANYWHERE)) as client:
-                assert await whole(client, peer.url) == (200, b"ok")
+                assert await whole(client, f"https://provider.test:{peer.port}/v1") == (200, b"ok")
             proxy.close()
-            assert asked[0].startswith(f"CONNECT localhost:{peer.port} ".encode())
+            assert asked[0].startswith(f"CONNECT provider.test:{peer.port} ".encode())
             assert b"proxy-authorization: basic dtpw" in asked[0].lower()
+
+    run(story())
+
+
+def test_no_proxy_sees_what_is_asked_of_this_machine() -> None:
+    """A model of one's own is asked directly, and offline the proxy must be allowed itself."""
+
+    async def story() -> None:
+        reply = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+        async with serve(plain(b"")) as proxy, serve(plain(reply)) as peer:
+            terms = Terms(proxy=f"http://localhost:{proxy.port}")
+            async with closing(Client(terms, ANYWHERE)) as client:
+                assert await whole(client, peer.url) == (200, b"ok")
+            assert proxy.connections == 0
+        offline = Reach(offline=True, hosts=("llm.lan",))
+        async with closing(Client(Terms(proxy="http://proxy.example:3128"), offline)) as client:
+            with pytest.raises(Lost, match="offline: proxy"):
+                await whole(client, "http://llm.lan/v1")
 
     run(story())
 
