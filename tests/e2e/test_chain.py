@@ -136,6 +136,19 @@ def test_nothing_is_tried_after_the_first_word(through: httpx2.Client, provider:
     assert hosts(provider, words) == ["api.anthropic.com"]
 
 
+@pytest.mark.parametrize("ask", [CHAT, MESSAGES], ids=["chat", "messages"])
+def test_a_cut_inside_an_event_spoils_no_event(
+    through: httpx2.Client, provider: Provider, words: str, ask: Ask
+) -> None:
+    """What the client gets is whole events, the last of them the error."""
+    whole = ask.send(through, f"{words} first", stream=True).content
+    provider.plan(Plan(words, cut_bytes=len(whole) * 3 // 4))
+    answer = ask.send(through, words, stream=True)
+    data = [line.removeprefix("data: ") for line in answer.text.splitlines() if line.startswith("data: ")]
+    assert answer.text.endswith("\n\n") and "the answer was cut" in data[-1]
+    assert all(json.loads(each) for each in data)
+
+
 def test_what_is_cut_before_the_first_word_is_asked_of_another(
     through: httpx2.Client, provider: Provider, words: str
 ) -> None:

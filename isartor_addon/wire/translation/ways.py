@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from isartor_addon.core.reply import Delta, Finished, join
 from isartor_addon.wire.base import Decoder, Mode, Wire
+from isartor_addon.wire.lines import LIMIT
 from isartor_addon.wire.sse import Reader
 from isartor_addon.wire.translation.ask import Offered
 from isartor_addon.wire.translation.replies import Plain
@@ -14,6 +15,13 @@ from isartor_addon.wire.translation.tellers import teller
 
 _REFRAMED: Final = frozenset({"ws", "array"})
 """Modes whose pieces are the data of the events of `sse`, in other frames."""
+
+
+_EVENT_ENDS: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
+_ENDS: Final[Mapping[str, tuple[bytes, ...]]] = {"sse": _EVENT_ENDS, "sse+usage": _EVENT_ENDS, "ndjson": (b"\n",)}
+"""What ends an event, by mode."""
+_LONGEST_END: Final = 4
+"""Bytes."""
 
 
 class Way(Protocol):
@@ -38,13 +46,26 @@ class Way(Protocol):
 
 
 class Verbatim:
-    """Same wire, same mode: the bytes as they came."""
+    """Same wire, same mode: the bytes as they came. Events go on whole, so that an error can follow one that is cut."""
 
     carries = True
 
+    def __init__(self, mode: Mode) -> None:
+        self._ends = _ENDS.get(mode, ())
+        self._held = bytearray()
+
     def tell(self, data: bytes, deltas: Sequence[Delta], *, closing: bool) -> list[bytes]:
         """See `Way`."""
-        return [data] if data else []
+        held = self._held
+        looked_at = max(0, len(held) - _LONGEST_END + 1)
+        held += data
+        end = len(held)
+        if self._ends and not closing and end <= LIMIT:
+            found = ((held.rfind(mark, looked_at), len(mark)) for mark in self._ends)
+            end = max(place + size if place >= 0 else 0 for place, size in found)
+        given = bytes(held[:end])
+        del held[:end]
+        return [given] if given else []
 
 
 class Reframed:
@@ -113,7 +134,7 @@ def way(source: Wire, source_mode: Mode, target: Wire, target_mode: Mode, offere
     if source.name != target.name:
         return Translated(source, target, target_mode, offered)
     if source_mode == target_mode:
-        return Verbatim()
+        return Verbatim(target_mode)
     if source_mode == "sse" and target_mode in _REFRAMED:
         return Reframed(target_mode)
     return Retold(target, target_mode)
