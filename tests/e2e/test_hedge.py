@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -80,6 +81,22 @@ def test_a_hedge_that_fails_leaves_the_first_alone(through: httpx2.Client, provi
         answer = asking.result()
     assert words in CHAT.read(answer)
     assert [["groq/llama-x", "500"], ["client", "ok"]] == words_of(answer.headers["x-isartor-attempts"])
+
+
+def test_a_client_that_leaves_ends_both(hedging: Proxy, provider: Provider, words: str) -> None:
+    """Neither provider is kept at work when nobody waits any more."""
+    plan = provider.plan(Plan(words, times=2, hold=frozenset({0})))
+
+    async def leave() -> None:
+        async with hedging.async_client() as client:
+            body, headers = CHAT.body(words, True), dict(CHAT.headers)
+            call = asyncio.ensure_future(client.post(CHAT.whole, json=body, headers=headers))
+            await asyncio.to_thread(provider.until, lambda: plan.held == 2, "both calls to be held")
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
+
+    asyncio.run(leave())
+    provider.until(lambda: [call.ended for call in provider.about(words)] == ["left"] * 2, "both calls to be closed")
 
 
 def test_a_whole_answer_is_waited_for(through: httpx2.Client, provider: Provider, words: str) -> None:
