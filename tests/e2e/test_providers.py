@@ -68,6 +68,18 @@ def test_a_refused_key_is_set_aside_and_shown_nowhere(launch: Launch, provider: 
     assert SECOND.encode() not in written
 
 
+def test_a_request_that_two_are_asked_for_counts_once(launch: Launch, provider: Provider, words: str) -> None:
+    """The first provider fails; of two requests that a caller may send both are answered by the next, the third not."""
+    proxy = launch(setup(provider, isartor_quotas=[{"name": "q", "requests": 2, "per": "caller", "warn_at": 0.5}]))
+    with proxy.client() as client:
+        for number in range(2):
+            provider.plan(Plan(f"{words} {number}", times=1, status=500))
+            answered(client, f"{words} {number}")
+        refused = CHAT.send(client, f"{words} 2")
+    assert (400, "isartor_over_quota") == (refused.status_code, refused.json()["error"]["code"])
+    assert [GROQ, MISTRAL] * 2 == [call.host for call in provider.about(words)]
+
+
 def test_an_ill_provider_is_left_alone(launch: Launch, provider: Provider, words: str) -> None:
     """After five failures in a row the next request goes straight to the next provider, and the report says so."""
     proxy = launch(setup(provider))

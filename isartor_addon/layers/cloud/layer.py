@@ -129,6 +129,10 @@ class _Descent:
     failures: tuple[Failure, ...] = ()
     blocked: str = ""
     """What a quota says that lets the request go nowhere."""
+    counted: bool = False
+    """Whether quotas have let it go."""
+    warned: str = ""
+    """What they said to it then."""
 
     async def run(self, state: State, asker: Asker, *, clock: Clock, random: Callable[[], float]) -> Answering | None:
         """Try them; the answer that has begun."""
@@ -165,8 +169,11 @@ class _Descent:
         exchange = self.exchange
         provider = target.provider.name if target.provider else exchange.request.host
         who = Who(exchange.caller, exchange.client.name, exchange.project)
-        judged = await asyncio.to_thread(self.quotas.judge, who, provider, target.model, self.clock.time())
-        exchange.quota = judged.told
+        now, again = self.clock.time(), self.counted
+        judged = await asyncio.to_thread(self.quotas.judge, who, provider, target.model, now, again=again)
+        exchange.quota = "; ".join(filter(None, (self.warned, judged.told)))
+        if judged.word in ("ok", "warn") and not self.counted:
+            self.counted, self.warned = True, judged.told
         if judged.word == "block":
             self.blocked = judged.told
         return Failure(0, "quota", detail=judged.told) if judged.word == "fallback" else None

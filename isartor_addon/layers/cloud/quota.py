@@ -62,6 +62,11 @@ class Quota:
     on_error: Literal["pass", "block"] = "pass"
     """What happens while nothing can be counted."""
 
+    @property
+    def counts_attempts(self) -> bool:
+        """Whether it is about a provider or a model, and so about each attempt at one, and not about the request."""
+        return bool(self.provider or self.model or {"provider", "model"}.intersection(self.per))
+
     def counter(self, asked: dict[Dimension, str], at: float) -> Counter | None:
         """What a request counts on that is sent at `at` (Unix time, seconds); None where it is not meant."""
         for dimension, value in asked.items():
@@ -129,9 +134,9 @@ class Quotas:
         """
         return self.judge(who, provider, model, now).word
 
-    def judge(self, who: Who, provider: str, model: str, now: float) -> Judgement:
-        """The same, with the reason."""
-        meant = self._meant(who, provider, model, now)
+    def judge(self, who: Who, provider: str, model: str, now: float, *, again: bool = False) -> Judgement:
+        """The same, with the reason. `again`: the request has been let go before, and only attempts count now."""
+        meant = [pair for pair in self._meant(who, provider, model, now) if pair[0].counts_attempts or not again]
         if not meant:
             return Judgement()
 

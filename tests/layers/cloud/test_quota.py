@@ -77,6 +77,19 @@ def test_what_may_not_go_is_not_counted() -> None:
     assert [1, 1] == [count.requests for count in kept.counts.values()]
 
 
+def test_a_request_counts_once_and_each_attempt_at_a_provider() -> None:
+    """The next attempt of a request that has been let go counts only where a provider or a model is meant."""
+    kept = Kept()
+    names = [Quota("all", requests=1), Quota("mine", requests=1, per=("caller",))]
+    of_providers = [Quota("openai", requests=3, provider="api.openai.com"), Quota("each", requests=3, per=("model",))]
+    quotas = Quotas([*names, *of_providers], kept)
+    words = [quotas.judge(ME, "api.openai.com", "m", NOW, again=again).word for again in (False, True, True, True)]
+    assert ["ok", "ok", "ok", "block"] == words
+    assert {"all": 1, "mine": 1, "openai": 3, "each": 3} == {
+        counter.quota: count.requests for counter, count in kept.counts.items()
+    }
+
+
 def test_tokens_and_dollars_count_when_they_are_known() -> None:
     """What a reply took stands against the next request; both limits are looked at."""
     for limit, spent in ((Quota("q", tokens=1000), {"tokens": 1000}), (Quota("q", cost=PICO), {"cost": PICO})):
