@@ -39,6 +39,33 @@ def same(one: str, other: str, profile: Profile = "chat") -> bool:
 
 
 CASES = {
+    "material": [
+        ("Say thanks", "Say please"),
+        ("How do you say please in German?", "How do you say thank you in German?"),
+        ("Print hello in Go", "Print hi in Go"),
+        ("Translate to German: please help me", "Translate to German: help me"),
+        ("Correct the grammar: he go home", "Correct the grammar: he goes home"),
+        ("Synonyms for quick", "Synonyms for fast"),
+        ("What does the delete keyword do?", "What does the remove keyword do?"),
+        ("What does repo stand for?", "What does repository stand for?"),
+        ("What does \\d match?", "What does \\D match?"),
+        ("What does i++ do?", "What does ++i do?"),
+        ("What does x! do?", "What does x? do?"),
+        ("what is a ? b : c", "what is b ? a : c"),
+        ("if (a) { b } explain", "if (b) { a } explain"),
+        ("f(a, b) explain", "f(b, a) explain"),
+        ("Fix it:\nif a:\n  b\n  c", "Fix it:\nif a:\n  b\nc"),
+        ("cp a b", "cp b a"),
+        ("Limit memory to 512 MB", "Limit memory to 512 Mb"),
+        ("How do you store my data?", "How do I store my data?"),
+        ("Do I owe you?", "Do you owe me?"),
+    ],
+    "naming": [
+        ("What does get do?", "What does fetch do?"),
+        ("What is fetch?", "What is get?"),
+        ("Is it spelt quick or fast?", "Is it spelt rapid or fast?"),
+        ("Difference between delete and erase", "Difference between delete and remove"),
+    ],
     "language": [("Wie sortiere ich eine Liste in Python?", "Comment trier une liste en Python ?")],
     "code": [("What does `a + b` do?", "What does `a - b` do?"), ("Explain ```x```", "Explain ```y```")],
     "quoted": [("Print 'yes' in Go", "Print 'no' in Go"), ("Find “a b”", "Find “a c”")],

@@ -18,7 +18,16 @@ from typing import Literal
 
 from isartor_addon.layers.semantic.forms import Kind
 from isartor_addon.layers.semantic.reading import Features, Part, features
-from isartor_addon.layers.semantic.words import OPPOSITES, PRODUCING, QUANTIFIERS, SAME_IN_FAQ, TOPICS, says_how, stem
+from isartor_addon.layers.semantic.words import (
+    OPPOSITES,
+    PRODUCING,
+    QUANTIFIERS,
+    SAME_IN_FAQ,
+    TOPICS,
+    VERBS,
+    says_how,
+    stem,
+)
 
 __all__ = ["RULES", "Features", "Profile", "Refusal", "features", "refusal", "refusals"]
 
@@ -79,6 +88,33 @@ def _same_row(kind: Kind) -> Rule:
 
     rule.__name__ = kind
     return rule
+
+
+def material(pair: Pair) -> str:
+    """What is worked on or talked about: as it is written."""
+    return _differ(pair.one.material, pair.other.material)
+
+
+def naming(pair: Pair) -> str:
+    """Two words that say the same matter where a text has both, or asks what a verb does: `get` is not `fetch`."""
+    one, other = _plain(pair.one), _plain(pair.other)
+    told_apart = any(len(words) > 1 for side in (one, other) for words in side.values())
+    about = told_apart or ("what" in pair.one.asks and "what" in pair.other.asks)
+    if not about and not (pair.one.symmetric or pair.other.symmetric):
+        return ""
+    both = (word for word in one if word in other and (told_apart or word in VERBS))
+    return next(
+        (_differ(frozenset(one[word]), frozenset(other[word])) for word in both if one[word] != other[word]), ""
+    )
+
+
+def _plain(side: Features) -> dict[str, set[str]]:
+    """Each word to the stems that stand for it in the text."""
+    found: dict[str, set[str]] = {}
+    for token in side.tokens:
+        if token.kind == "word":
+            found.setdefault(token.value, set()).add(stem(token.plain))
+    return found
 
 
 def negation(pair: Pair) -> str:
@@ -204,6 +240,8 @@ RULES: dict[str, Rule] = {
     "number": _same_row("number"),
     "unit": _same_row("unit"),
     "sign": _same_row("sign"),
+    "material": material,
+    "naming": naming,
     "negation": negation,
     "antonym": antonym,
     "quantifier": _unmatched(QUANTIFIERS),

@@ -13,10 +13,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from isartor_addon.layers.semantic import lexicon
 from isartor_addon.layers.semantic.forms import CJK, Item, Token, Word, normal, scan
+from isartor_addon.layers.semantic.material import material
 from isartor_addon.layers.semantic.words import (
     PUTTING,
     SPOKEN,
@@ -62,6 +63,8 @@ class Features:
     """Whether it asks about two things alike: their difference, their distance."""
     bags: dict[str, tuple[str, ...]] = field(compare=False)
     """Kind to its values, sorted."""
+    material: tuple[str, ...] = ()
+    """What is compared as it is written."""
 
 
 DEFINITE = frozenset("the this these my our your its".split())
@@ -375,7 +378,9 @@ def features(text: str) -> Features:
 
     Cheap to keep, and to be kept with an entry: reading costs more than comparing.
     """
-    return _signs(text) if CJK.search(text) else Reader(*items_of(text)).features()
+    if CJK.search(text):
+        return _signs(text)
+    return replace(Reader(*items_of(text)).features(), material=material(normal(text)))
 
 
 def bare(text: str) -> str:
