@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -31,6 +32,7 @@ _LISTS = (
     ("/models/{model}:{method}", "/models"),
     ("/api/chat", "/api/tags"),
 )
+_NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _LOCAL_NAMES = (".local", ".internal", ".lan", ".home.arpa", ".localhost")
 
 
@@ -141,5 +143,6 @@ def is_local(host: str) -> bool:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return bool(host) and ("." not in host or host.endswith(_LOCAL_NAMES))
+        named = "." not in host and not _NUMBER.fullmatch(host)  # `134744072` is 8.8.8.8 to whoever connects
+        return bool(host) and (named or host.endswith(_LOCAL_NAMES))
     return address.is_loopback or address.is_private or address.is_link_local

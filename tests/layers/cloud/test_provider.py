@@ -182,6 +182,8 @@ def test_no_provider_gets_anothers_key(mine: str, other: str) -> None:
         ("gpu.local", True),
         ("ollama", True),
         ("8.8.8.8", False),
+        ("134744072", False),
+        ("0x08080808", False),
         ("api.openai.com", False),
         ("localhost.example.com", False),
         ("10.example.com", False),
