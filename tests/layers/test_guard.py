@@ -59,6 +59,9 @@ CASES = {
         ("Limit memory to 512 MB", "Limit memory to 512 Mb"),
         ("How do you store my data?", "How do I store my data?"),
         ("Do I owe you?", "Do you owe me?"),
+        ("How do you work?", "How do I work?"),
+        ("Is hi a word?", "Is hey a word?"),
+        ("Is this ok?", "Is this?"),
     ],
     "naming": [
         ("What does get do?", "What does fetch do?"),
@@ -109,7 +112,13 @@ CASES = {
     "person": [("What is my name?", "What is your name?"), ("Where is her car?", "Where is his car?")],
     "condition": [("Stop if it fails", "Stop unless it fails"), ("Eat before a run", "Eat after a run")],
     "plural": [("Fix the bug", "Fix the bugs"), ("Undo my last commit", "Undo my last commits")],
-    "substitution": [("Fix the backend", "Fix the kernel"), ("Ask Ada Lovelace", "Ask Alan Turing")],
+    "substitution": [
+        ("Fix the backend", "Fix the kernel"),
+        ("Ask Ada Lovelace", "Ask Alan Turing"),
+        ("Remove the disk", "Erase the disk"),
+        ("How do I find a job?", "How do I get a job?"),
+        ("How do I set up a repo?", "How do I create a repo?"),
+    ],
     "addition": [("Write a poem", "Write a short poem"), ("Sort a list", "Sort a list in place")],
     "order": [
         ("Convert JSON to YAML", "Convert YAML to JSON"),

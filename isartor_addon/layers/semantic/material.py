@@ -20,11 +20,12 @@ _POLITE = re.compile(r"(?:,\s*(?:please|pls|thanks|thank you))?[\s.?]*$", re.I)
 _CODE = re.compile(r"[{}\[\]<>=|\\^~*;]|\w[(!?]+[\w.]|^[!+-]{1,2}[\w(]|[+-]{2}$|^%\w$|^\$\W|::|\w[!?]$")
 _COMMAND = re.compile(rf"(?:{'|'.join(sorted(lexicon.COMMANDS))})\s", re.I)
 _BIT = re.compile(r"(?<![A-Za-z])[KMGT]b(?:ps|it)?(?![A-Za-z])")
-_YOURS = re.compile(r"\bhow (?:do|can|could|will|would|should) (you)\b(?=.*\b(?:my|our|me|us)\b)", re.I)
+_YOURS = re.compile(r"\bhow (?:do|can|could|will|would|should) (you)\b(?=.*\b(?:my|our|me|us)\b| \w+[\s?.]*$)", re.I)
 
 
 _GREETINGS = "hello|hi|hey|please|thanks|thank you|sorry|ok|okay|good (?:morning|day|evening|night)"
 _GREETED = re.compile(rf"\b(?:{_ANY_VERB}|string)\s+({_GREETINGS})\b(?=\s+\w|(?<!please)[?.]?$)", re.I)
+_MIDWAY = re.compile(r"(?<!\boh)(?<!\bso)(?<=[a-z]) (hi|hello|hey|ok|okay)\b", re.I)
 _NAMED = re.compile(r"(\w+) (?:keyword|statement)s?\b", re.I)
 _EACH_OTHER = re.compile(r"^(?:do|did) (i|we|you) \w+ (?:me|us|you)\b", re.I)
 
@@ -46,7 +47,7 @@ def _words_as_words(text: str) -> tuple[str, ...]:
     told = _POLITE.sub("", text[_begin(text) :]).strip()
     meant = [word for word, verb in _MEANT.findall(text) if verb[0] in "sS" or word.lower() in lexicon.PHRASES]
     named = [word.lower() for word in _NAMED.findall(text)]
-    return (*([told] if told else []), *meant, *named, *_GREETED.findall(text))
+    return (*([told] if told else []), *meant, *named, *_GREETED.findall(text), *_MIDWAY.findall(text))
 
 
 def _begin(text: str) -> int:
