@@ -32,6 +32,8 @@ class Request:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     """Names in lower case; of several of one name the values joined with ", "."""
+    query_string: str = ""
+    """The query as it came."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,17 +18,23 @@ _KEPT = frozenset({"content-type"})
 
 
 def headers_of(message: http.Message) -> dict[str, str]:
-    """The headers by lower-case name; several of one name are joined with ", " (RFC 9110, 5.3)."""
+    """The headers by lower-case name; several of one name are joined with ", " (RFC 9110, 5.3), cookies with "; " (RFC
+    9113, 8.2.3).
+    """
     headers: dict[str, str] = {}
     for raw_name, raw_value in message.headers.fields:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        between = "; " if name == "cookie" else ", "
+        headers[name] = f"{headers[name]}{between}{value}" if name in headers else value
     return headers
 
 
 def query_of(query: str) -> dict[str, str]:
-    """The query's values by name; of several of one name the last."""
-    return dict(parse_qsl(query, keep_blank_values=True)) if query else {}
+    """The query's values by name; several of one name are joined with "&"."""
+    values: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True) if query else ():
+        values[name] = f"{values[name]}&{value}" if name in values else value
+    return values
 
 
 def request_of(flow: http.HTTPFlow) -> Request:
@@ -43,6 +49,7 @@ def request_of(flow: http.HTTPFlow) -> Request:
         path=path,
         query=query_of(query),
         headers=headers_of(request),
+        query_string=query,
     )
 
 

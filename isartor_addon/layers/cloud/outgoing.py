@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlsplit
 
 import orjson
 
@@ -91,7 +91,7 @@ def _to_own(exchange: Exchange, model: str, private: frozenset[str]) -> Outgoing
 
 def _url(request: Request, path: str) -> str:
     host = f"[{request.host}]" if ":" in request.host else request.host
-    query = f"?{urlencode(request.query)}" if request.query else ""
+    query = f"?{request.query_string}" if request.query_string else ""
     return f"{request.scheme}://{host}:{request.port}{path}{query}"
 
 

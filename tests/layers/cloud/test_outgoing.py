@@ -39,7 +39,7 @@ def asked(*, stream: bool = True) -> Exchange:
     """A chat request with all kinds of headers."""
     body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}], "stream": stream}
     made = exchange(mode="sse" if stream else "json", model="gpt-4o")
-    made.request = replace(made.request, headers=HEADERS, query={"a": "b c"})
+    made.request = replace(made.request, headers=HEADERS, query={"a": "b c&d"}, query_string="a=b%20c&a=d")
     made.body, made.raw = body, orjson.dumps(body)
     return made
 
@@ -48,7 +48,7 @@ def test_the_clients_own_provider_hears_what_the_client_said() -> None:
     """Body byte for byte, its headers but for the connection's and those that are said to us."""
     made = asked()
     sent = outgoing(made, Target(None, "gpt-4o"), None, private=PRIVATE)
-    assert sent.url == "https://api.openai.com:443/v1/chat/completions?a=b+c"
+    assert sent.url == "https://api.openai.com:443/v1/chat/completions?a=b%20c&a=d"
     assert sent.body == made.raw
     assert sent.headers.keys() == {"authorization", "openai-organization", "openai-beta", "user-agent", "cookie"}
 
