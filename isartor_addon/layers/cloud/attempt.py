@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+ERROR_S: Final = 5.0
+"""How long the body of an error is waited for."""
 LONGEST_ERROR: Final = 1024 * 1024
 """Bytes of an error body that are read."""
 LONGEST_PRELUDE: Final = 16 * 1024 * 1024
@@ -121,13 +123,14 @@ class Asker:
     async def _refused(
         self, exchange: Exchange, sent: Outgoing, received: Received, *, own: bool, secret: str
     ) -> tuple[Failure, Said]:
-        body = _without(secret, await _read(received))
+        whole = await _read(received)
+        body = _without(secret, whole or b"")
         failure = failure_of(received.status, received.headers, body, unix_time=self._unix_time())
         status = received.status if received.status >= 400 else 502  # a redirect leads nowhere that we would go
         kept = _own_headers(received.fields) if own else _picked(received.headers, _TOLD)
         if not own or "content-type" not in received.headers:
             kept = (*kept, ("content-type", "application/json"))
-        said = translate_error(sent.wire, status, body, exchange.route.wire)
+        said = translate_error(None if whole is None else sent.wire, status, body, exchange.route.wire)
         return failure, Said(status, kept, said)
 
     def _broken(self, exchange: Exchange, sent: Outgoing, seen: bytes, why: str) -> tuple[Failure, Said | None]:
@@ -216,14 +219,17 @@ class _Reading:
         return (*head, *(_picked(self._received.headers, wire.request_id_headers) if same_wire else ()))
 
 
-async def _read(received: Received) -> bytes:
+async def _read(received: Received) -> bytes | None:
+    """An error's body; None where it does not come whole, or is too long: the status says enough."""
     body = bytearray()
-    async with aclosing(received.chunks()) as chunks:
-        async for piece in chunks:
-            body += piece
-            if len(body) > LONGEST_ERROR:
-                break
-    return bytes(body)
+    with suppress(Lost, TimeoutError):
+        async with asyncio.timeout(ERROR_S), aclosing(received.chunks()) as chunks:
+            async for piece in chunks:
+                body += piece
+                if len(body) > LONGEST_ERROR:
+                    return None
+            return bytes(body)
+    return None
 
 
 def _without(secret: str, body: bytes) -> bytes:

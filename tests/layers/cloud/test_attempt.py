@@ -83,6 +83,16 @@ def test_a_key_that_a_provider_quotes_is_not_told_to_the_client(status: int) -> 
     assert SECRET.encode() not in said.body and SECRET not in failure.detail
 
 
+@pytest.mark.parametrize("headers", [b"content-length: 900", b"content-encoding: gzip\r\ncontent-length: 13"])
+def test_an_error_counts_by_its_status_whatever_becomes_of_its_body(headers: bytes) -> None:
+    """A body that is cut or badly encoded is no reason to ask this key again, and the client hears a whole error."""
+    head = b"HTTP/1.1 429 X\r\nretry-after: 30\r\ncontent-type: application/json\r\n%b\r\n\r\n" % headers
+    failure, said = what_comes_of(head + b'{"error": {"m', asked())
+    assert isinstance(failure, Failure) and said is not None
+    assert (failure.status, failure.kind, failure.retry_after_s, failure.concerns_key) == (429, "status", 30, True)
+    assert (said.status, orjson.loads(said.body)["error"]["type"]) == (429, "rate_limit_error")
+
+
 def test_a_fault_of_ours_is_one_provider_less_and_no_more() -> None:
     """Whatever goes wrong in an attempt, here with the clock: it has failed, and the chain can go on."""
     reply = b"HTTP/1.1 500 X\r\nretry-after: Wed, 25 Nov 2026 01:00:00 GMT\r\ncontent-length: 0\r\n\r\n"
