@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import orjson
 import pytest
 
@@ -18,6 +17,7 @@ from isartor_addon.wire.openai_embeddings import WIRE as EMBEDDINGS
 from tests.wire.transcripts import read, transcripts
 
 openai = pytest.importorskip("openai")
+httpx = pytest.importorskip("httpx")  # which it is built on
 pytestmark = pytest.mark.clients
 
 ASK: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}

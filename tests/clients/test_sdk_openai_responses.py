@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import httpx
 import orjson
 import pytest
 
@@ -14,6 +13,7 @@ from isartor_addon.core.reply import Reply, Stop, Usage
 from isartor_addon.wire.openai_responses import WIRE
 
 openai = pytest.importorskip("openai")
+httpx = pytest.importorskip("httpx")  # which it is built on
 pytestmark = pytest.mark.clients
 
 GOLDEN = Path(__file__).parent.parent / "transcripts" / "openai_responses"
