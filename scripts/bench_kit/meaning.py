@@ -102,10 +102,10 @@ class _Asking:
 
 
 def _spaced(words: str) -> Iterator[str]:
-    """The same words with other spaces between them, again and again."""
+    """The same words with other spaces between the first of them, again and again."""
     parts = words.split()
     for number in itertools.count(1):
-        yield "".join(part + " " * (1 + (number >> place & 1)) for place, part in enumerate(parts)).strip()
+        yield "".join(part + " " * (1 + (number % 256 >> place & 1)) for place, part in enumerate(parts)).strip()
 
 
 def _fill(directory: Path) -> None:
