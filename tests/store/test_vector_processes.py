@@ -4,39 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 
 import pytest
 
 from isartor_addon.store.vectors import VectorStore
+from tests.store import children
 from tests.store.making import HandClock
 from tests.store.vectors_child import unit
 
-ROOT = Path(__file__).parents[2]
-
-
-def start(*arguments: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.store.vectors_child", *map(str, arguments)]
-    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-@contextmanager
-def obedient(directory: Path):
-    """A process that does what it is told, as a function from line to line."""
-    with start("obey", directory) as process:
-        assert "ready\n" == process.stdout.readline()
-
-        def tell(line: str) -> str:
-            process.stdin.write(line + "\n")
-            process.stdin.flush()
-            return process.stdout.readline().strip()
-
-        yield tell
-        process.stdin.close()
-        assert 0 == process.wait(20)
+start = partial(children.start, "vectors_child")
+obedient = partial(children.obedient, "vectors_child")
 
 
 @contextmanager
