@@ -45,7 +45,7 @@ def test_shells_read_what_was_written(shell: Shell) -> None:
 
 @given(st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=30))
 @example("\r")
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_bash_reads_any_text(value: str) -> None:
     """No value breaks out of its quotes."""
     script = write({"VALUE": value}, "bash")

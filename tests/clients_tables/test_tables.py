@@ -26,7 +26,7 @@ from tests.clients_tables.recorded import (
 )
 from tests.core.asking import ask
 
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=60)
 
 
 def key(sent: Sent) -> str:
@@ -117,7 +117,7 @@ PLACES = [
 ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(PLACES), st.text(min_size=1, max_size=20))
 def test_everything_else_counts(place: tuple[str, int, tuple[Any, ...]], other: str) -> None:
     """A change of any field that no table leaves out gives another key, for every tool."""

@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from isartor_addon.config.explain import explain, table
@@ -326,7 +326,6 @@ def test_joining_sources_is_associative(a: dict[str, Found], b: dict[str, Found]
         assert last == joined.get(name)
 
 
-@settings(deadline=None)
 @given(SOURCE)
 def test_all_sources_say_the_same_thing_the_same_way(source: dict[str, Found]) -> None:
     """A value written to the environment, to options or to flags is the value that holds."""

@@ -55,7 +55,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(VALUES)
 def test_orjson_loses_nothing_of_an_unambiguous_body(value: Any) -> None:
     """Where nothing is found, orjson decodes to what Python's own reader does."""

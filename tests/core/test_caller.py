@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from isartor_addon.core.caller import caller
 
 OPENAI = "https://api.openai.com/auth"
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=60)
 NAMES = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=6, max_size=20)
 
 

@@ -14,7 +14,7 @@ from isartor_addon.core.canonical import Shape, canonical, written
 from isartor_addon.core.client import TextRule, Volatile
 from tests.core.asking import ANTHROPIC, CHAT, GEMINI, RESPONSES, ask
 
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=60)
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"
 SCHEMA = {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]}
 

@@ -216,7 +216,7 @@ def test_a_fingerprint_is_bounded() -> None:
     assert len(fingerprint(canonical)) < 6000
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.recursive(
         st.none() | st.text() | st.integers(-9, 9), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
@@ -253,7 +253,7 @@ ODD = st.recursive(
 TOOLS = ["claude-cli/2", "codex_exec/0", "copilot/1", "geminicli/0", "qwencode/0", "other"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.sampled_from([ANTHROPIC, CHAT, RESPONSES, GEMINI]),
     st.dictionaries(FIELDS, ODD, max_size=6),

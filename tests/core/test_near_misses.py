@@ -131,7 +131,7 @@ def test_what_a_program_made(value: str, expected: bool) -> None:
     assert expected == bool(ask(CHAT, hello(), {"x-session-id": value}).run_ids)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.uuids(), st.sampled_from(["{}", "sess_{}", "user-turn-{}-1", "{}########0"]))
 def test_any_uuid_is_made_by_a_program(uuid: UUID, around: str) -> None:
     """With hyphens or without, and in whatever it is part of."""

@@ -68,7 +68,7 @@ def test_an_id_in_one_piece_is_swapped_in_place() -> None:
     assert 1 == sum(one != other for one, other in zip(chunks, swapped, strict=True))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 7))
 def test_an_id_in_several_deltas_is_seen(size: int) -> None:
     """Bytes cannot show an id that was streamed in pieces: the reply is written anew, and names the folder."""
@@ -97,7 +97,7 @@ def test_an_answer_without_ids_is_the_same_tuple() -> None:
     assert {} == named(b"".join(chunks), IDS[0], read(b"".join(chunks)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, 600), max_size=6))
 def test_pieces_of_the_network_do_not_matter(cuts: list[int]) -> None:
     """Where the recorded pieces end inside an id, it is swapped all the same, and their number stays."""

@@ -268,7 +268,7 @@ def both(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield proxies[0], proxies[1]
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(st.lists(parts, max_size=6), endings, st.lists(st.integers(0, 1 << 20), max_size=4))
 def test_the_lane_changes_no_byte(
     both: tuple[Proxy, Proxy], provider: Provider, sent: list[Part], ending: bytes, cuts: list[int]

@@ -17,7 +17,7 @@ from isartor_addon.layers.semantic.words import OPPOSITES, QUANTIFIERS, TOPICS, 
 PROFILES: tuple[Profile, ...] = ("chat", "faq", "agent")
 DEV = Path(__file__).parents[1] / "semantic_pairs" / "dev.jsonl"
 
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(max_examples=40)
 
 WORDS = st.from_regex(r"[bdfgklmnprtvz][aiou][bdgklmnprtvz][aiou][bdgklmnprtvz]", fullmatch=True)
 """Words of no language that none of the tables knows; none ends like an inflected one."""

@@ -74,7 +74,7 @@ def test_a_vector_is_the_text_alone(embedder):
         assert np.array_equal(together[place], embed(embedder, text)[0])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     words=st.lists(st.sampled_from(["cache", "unbelievably", "HTTP/2", "x_y", "4.2", "naïve", "[SEP]"]), max_size=600)
 )

@@ -101,7 +101,7 @@ async def play(plan: list, steps: list[str], *, table: bool) -> list[str]:
     return said
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(PLANS, STEPS)
 def test_the_same_is_said(plan, steps):
     """Whatever addons do (raise, halt, wait, come, go, get methods later), it comes to the same calls and log lines."""

@@ -199,7 +199,7 @@ def runner() -> Iterator[asyncio.Runner]:
         yield running
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(framed=bodies(), cuts=st.sets(st.integers(1, 600), max_size=12))
 @example(framed=("chunked", b"5\r\nhello\r\n0\r\n\r\n"), cuts=set())
 @example(framed=("chunked", b"5\r\nhello\r\n"), cuts={1, 2, 3, 5, 8, 9})
@@ -294,7 +294,7 @@ def connected(certificate: Path, version: int) -> tuple[SSL.Connection, SSL.Conn
     return ends
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     said=st.lists(st.binary(min_size=1, max_size=40) | st.integers(1, 40000).map(lambda n: b"z" * n), max_size=6),
     cuts=st.sets(st.integers(1, 50000), max_size=8),

@@ -41,7 +41,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(steps=STEPS, begin=st.integers(0, 60))
 def test_as_if_everything_was_compared(steps, begin):
     """Entries put, replaced and removed in any order, while the index changes its kind: as in a dictionary."""

@@ -92,7 +92,7 @@ def test_a_secret_cannot_take_anothers_name(tmp_path: Path) -> None:
         vault(tmp_path).get("local")
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=60) | st.sampled_from([b"{}", b"[" * 100_000, b'{"version":2,"salt":"","secrets":{}}']))
 def test_a_damaged_file_is_said_to_be_so(tmp_path: Path, content: bytes) -> None:
     """Whatever stands in the file, reading it is an error in one sentence."""

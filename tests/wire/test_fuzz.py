@@ -17,7 +17,7 @@ from tests.wire.chat_bodies import values
 from tests.wire.transcripts import Transcript, transcripts
 
 NAMES = sorted(WIRES)
-FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+FEW = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 JUNK = [
     None,
     True,

@@ -98,7 +98,7 @@ prompts = shaped(
 
 
 @given(chats | prompts)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_body_is_written_back_as_it_was(body: dict[str, Any]) -> None:
     """Reading loses nothing, of a chat or of a bare prompt."""
     assert body == WIRE.render(WIRE.parse(CHAT, body))

@@ -95,7 +95,7 @@ def test_the_mode_is_what_the_body_asks(fields: dict[str, Any], mode: str) -> No
 
 
 @given(bodies)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_body_is_written_back_as_it_was(body: dict[str, Any]) -> None:
     """Reading loses nothing: nulls, spellings, unknown fields of body, turn, part and tool."""
     assert body == WIRE.render(parsed(body))

@@ -130,7 +130,7 @@ bodies = shaped(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(items)
 def test_every_item_is_written_back(item: dict[str, Any]) -> None:
     """One item is one turn, and comes out as it went in."""
@@ -157,7 +157,7 @@ def test_unusual_items_are_kept_whole(item: dict[str, Any]) -> None:
     assert [item] == write_turn(read_turn(item))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(bodies)
 def test_parse_then_render_gives_the_body_back(body: dict[str, Any]) -> None:
     """Nothing of a request is lost or spelled another way."""
@@ -193,7 +193,7 @@ def test_wrong_types_are_the_clients_mistake(body: dict[str, Any]) -> None:
         WIRE.parse(ROUTE, body)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(bodies, st.data())
 def test_damaged_requests_raise_nothing_else(body: dict[str, Any], data: st.DataObject) -> None:
     """Whatever stands in place of a field: parse succeeds or says ClientMistake; uncacheable and mode never raise."""
@@ -467,7 +467,6 @@ def test_messages_may_stand_without_separator() -> None:
     assert WIRE.read("ws", golden("text_ws")) == WIRE.read("ws", joined)
 
 
-@settings(deadline=None)
 @given(st.lists(st.dictionaries(texts, anything, max_size=3), max_size=4), st.lists(st.integers(0, 200), max_size=6))
 def test_objects_are_split_alike_at_every_cut(values: list[dict[str, Any]], cuts: list[int]) -> None:
     """However the joined messages are cut, the same objects come out."""
@@ -499,7 +498,7 @@ def test_objects_are_bounded_and_linear() -> None:
 READABLE = [*CASES, "text_ws", "tool_chain_1_ws", "failed_sse", "error_ws"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(READABLE), st.data())
 def test_damaged_replies_raise_nothing_else(name: str, data: st.DataObject) -> None:
     """Cut, overwritten and invented bytes give a Reply, BadReply or Untranslatable; never anything else."""
@@ -512,7 +511,7 @@ def test_damaged_replies_raise_nothing_else(name: str, data: st.DataObject) -> N
     settle(mode, content[:at] + damage + content[end:])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(["json", "sse", "ws"]), st.dictionaries(names, anything), st.data())
 def test_invented_responses_raise_nothing_else(mode: str, extra: dict[str, Any], data: st.DataObject) -> None:
     """JSON of the right outline and wrong inside is answered alike."""

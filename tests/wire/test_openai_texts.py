@@ -23,7 +23,7 @@ numbers = st.lists(st.integers(0, 99), max_size=3)
 
 @pytest.mark.parametrize(("wire", "field"), WIRES)
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_body_is_written_back_as_it_was(wire: Wire, field: str, data: st.DataObject) -> None:
     """One text, several, token numbers, nothing: reading loses nothing."""
     texts = words | st.lists(words, max_size=3) | numbers | st.lists(numbers, max_size=2) | st.none()

@@ -334,7 +334,7 @@ def test_an_error_message_is_an_error_to_the_decoder() -> None:
     assert "failed" == fate(message)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5), st.text("ab", max_size=2)), max_size=8))
 def test_bodies_are_those_of_the_full_conversation(turns: list[tuple[bool, int, str]]) -> None:
     """Whoever answers each turn, and whichever response it goes on from, the body is the conversation told in full, and

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isartor_addon.core import errors
@@ -143,7 +143,7 @@ def test_every_byte_by_itself_reads_the_same(case: Transcript) -> None:
 
 
 @each([case for case in STREAMS if case.mode != "ws"])
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10)
 @given(data=st.data())
 def test_drawn_splits_read_the_same(case: Transcript, data: st.DataObject) -> None:
     """Many cuts at once, anywhere."""

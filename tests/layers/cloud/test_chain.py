@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from isartor_addon.layers.cloud.chain import Attempt, Begun, Descent
@@ -169,7 +169,6 @@ PLANS = st.builds(
 KEYS = st.fixed_dictionaries({}, optional={name: st.integers(1, 3) for name in NAMES[1:]})
 
 
-@settings(deadline=None)
 @given(PLANS, KEYS, st.lists(ACTS, min_size=1, max_size=40), st.integers(0, 9), st.integers(1, 3))
 def test_any_script_comes_to_a_good_end(
     plan: Plan, keys: dict[str, int], acts: list[Act], seed: int, requests: int
@@ -214,7 +213,6 @@ def _ended_by_the_client(drive: Drive) -> bool:
     return last.target is not None and last.target.provider is None and last.clients_own_making
 
 
-@settings(deadline=None)
 @given(PLANS, st.lists(st.lists(FAILURES, min_size=1, max_size=4), min_size=4, max_size=4), st.integers(0, 3))
 def test_whoever_would_answer_is_reached(plan: Plan, failing: list[list[Failure]], healthy: int) -> None:
     """A target that answers within its share of the deadline is reached, whatever those before it do."""

@@ -6,7 +6,7 @@ import json
 from email.utils import formatdate
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from isartor_addon.layers.cloud.failures import Failure, failure_of, retry_after
@@ -58,7 +58,6 @@ def test_the_wait_is_read_wherever_it_stands() -> None:
     assert failure(429, {"error": {"details": [{"retryDelay": "soon"}, 5]}}, retry_after="soon").retry_after_s is None
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_a_wait_or_none(text: str) -> None:
     """Whatever stands in `Retry-After`: a number of seconds that is not negative, or nothing."""
@@ -66,7 +65,6 @@ def test_any_text_is_a_wait_or_none(text: str) -> None:
     assert wait_s is None or wait_s >= 0
 
 
-@settings(deadline=None)
 @given(st.integers(200, 599), st.binary(max_size=80))
 def test_any_body_is_a_failure(status: int, body: bytes) -> None:
     """Whatever a provider answers, it is read without a fault, and an error has an error's status."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from isartor_addon.layers.cloud import breaker
@@ -50,7 +50,6 @@ def test_a_failed_trial_waits_longer() -> None:
     assert 100.0 == asked.opens_in(0.0)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(("fail", "succeed", "enter", "leave")), st.floats(0, 100)), max_size=60))
 def test_a_breaker_always_comes_round(events: list[tuple[str, float]]) -> None:
     """Whatever happens to it, after its longest wait and with no trial under way it lets a request through."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from isartor_addon.config.keys import keys_of
@@ -158,7 +158,6 @@ def test_a_key_goes_nowhere_else(url: str) -> None:
     assert "sk-secret" not in str(withheld.value)
 
 
-@settings(deadline=None)
 @given(st.sampled_from(sorted(CONFIGURED)), st.sampled_from(sorted(CONFIGURED)))
 def test_no_provider_gets_anothers_key(mine: str, other: str) -> None:
     """Whatever two providers there are: the one's key is not shown at the other's address, unless they share a host."""

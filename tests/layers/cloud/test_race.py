@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from isartor_addon.layers.cloud.attempt import Answering
@@ -260,7 +260,6 @@ HEDGED = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(HEDGED, KEYS, st.lists(ACTS, min_size=1, max_size=30), st.none() | st.sampled_from((0.0, 0.01, 0.31, 5.0, 20.0)))
 def test_any_script_comes_to_a_good_end(
     plan: Plan, keys: dict[str, int], acts: list[Act], leaves_after_s: float | None
@@ -290,7 +289,6 @@ def test_any_script_comes_to_a_good_end(
     assert all(health.breaker.admits(1e6) for health in known.health.values())
 
 
-@settings(deadline=None)
 @given(HEDGED, st.lists(st.lists(FAILURES, min_size=1, max_size=4), min_size=4, max_size=4), st.integers(0, 3))
 def test_whoever_would_answer_is_reached(plan: Plan, failing: list[list[Failure]], healthy: int) -> None:
     """A target that answers within its share of the deadline is reached, hedged or not, whatever the others do."""

@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isartor_addon.core.errors import BadReply, Untranslatable
@@ -209,7 +209,7 @@ def modes(name: str) -> st.SearchStrategy[Mode]:
     return st.sampled_from(("json", *STREAMS[name]))
 
 
-DRAWN = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+DRAWN = settings(max_examples=120)
 
 
 @DRAWN
@@ -249,7 +249,7 @@ def test_a_stream_says_what_the_whole_reply_says(reply: Reply, data: st.DataObje
 ENDS: list[tuple[str, Mode]] = [(name, mode) for name in FOUR for mode in ("json", *STREAMS[name])]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(data=st.data(), source=st.sampled_from(ENDS), target=st.sampled_from(ENDS))
 def test_garbage_is_a_bad_reply(data: st.DataObject, source: tuple[str, Mode], target: tuple[str, Mode]) -> None:
     """Random bytes, or a reply with bytes of it changed, never raise anything but what the interface names."""

@@ -121,7 +121,7 @@ def _meaning(part: Part) -> Part:
     return part
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(ask=asks(), data=st.data())
 def test_there_and_back_is_the_same_request(ask: Ask, data: st.DataObject) -> None:
     """A request said on one wire, translated to another and read there, means the same."""
@@ -131,7 +131,7 @@ def test_there_and_back_is_the_same_request(ask: Ask, data: st.DataObject) -> No
     assert meaning(ask) == meaning(SOURCES[other](WIRES[other].parse(route_of(other), json.loads(json.dumps(over)))))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data(), target=st.sampled_from(FOUR))
 def test_spoilt_requests_are_refused_or_said(data: st.DataObject, target: str) -> None:
     """Nothing but ClientMistake and Untranslatable comes out, and what is said is JSON."""
@@ -143,7 +143,7 @@ def test_spoilt_requests_are_refused_or_said(data: st.DataObject, target: str) -
         json.dumps(translate_request(case.route, body, WIRES[target], model="m", stream=data.draw(st.booleans())))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(value=values.filter(lambda value: value is not None), name=st.sampled_from(FOUR))
 def test_an_unknown_field_is_refused(value: Any, name: str) -> None:
     """A field nobody has heard of may mean anything."""
