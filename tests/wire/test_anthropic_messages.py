@@ -17,6 +17,7 @@ from isartor_addon.core.errors import BadReply, ClientMistake, Untranslatable
 from isartor_addon.core.prompt import Document, Image, Opaque, Sampling, Text, Thinking, Tool, ToolCall, ToolResult
 from isartor_addon.core.reply import Reply, Stop, Usage
 from isartor_addon.wire.anthropic_messages import WIRE
+from tests.wire.drawn import anything, names, objects, scalars, shaped, texts
 
 ROUTE = WIRE.route("POST", "api.anthropic.com", "/v1/messages", {})
 assert ROUTE is not None
@@ -25,17 +26,7 @@ STREAMS = sorted(GOLDEN.glob("*/response.sse"))
 
 # ---------------------------------------------------------------- requests
 
-texts = st.text(max_size=12)
-names = st.text("abc_", min_size=1, max_size=6)
-numbers = st.integers(-9, 9) | st.floats(-2, 2, width=32)
-scalars = st.none() | st.booleans() | numbers | texts
-anything = st.recursive(scalars, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(names, inner, max_size=2))
-objects = st.dictionaries(names, anything, max_size=2)
 cache = {"cache_control": st.none() | st.just({"type": "ephemeral"})}
-
-
-def shaped(required: dict[str, Any], optional: dict[str, Any] | None = None) -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries(required, optional=optional or {})
 
 
 def kind(word: str) -> st.SearchStrategy[str]:

@@ -1,15 +1,16 @@
-"""What the tests of translation share: carrying replies over, and what two replies must have in common."""
+"""What the tests of translation share: small requests, how they and replies are carried, what replies must keep."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from isartor_addon.core.prompt import Opaque, Part, Text, Thinking, ToolCall
 from isartor_addon.core.reply import Reply
 from isartor_addon.wire import WIRES
 from isartor_addon.wire.base import Mode, Route, Wire, one_of
-from isartor_addon.wire.translate import Offered, Passage
+from isartor_addon.wire.translate import Offered, Passage, translate_request
 
 FOUR = ("openai_chat", "openai_responses", "anthropic_messages", "gemini")
 """The wires that are translated each to each."""
@@ -30,12 +31,34 @@ PATHS = {
     "native": "/api/chat",
 }
 
+MODELS = {
+    "openai_chat": "gpt-5",
+    "openai_responses": "gpt-5",
+    "anthropic_messages": "claude-sonnet-4-6",
+    "gemini": "gemini-3-pro",
+}
+BODIES: dict[str, dict[str, Any]] = {
+    "openai_chat": {"model": "m", "messages": [{"role": "user", "content": "hi"}]},
+    "openai_responses": {"model": "m", "input": "hi"},
+    "anthropic_messages": {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]},
+    "gemini": {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]},
+}
+"""The smallest request of each wire."""
+PNG = "iVBORw0KGgo="
+PDF = "JVBERi0xLjQ="
+
 
 def route_of(name: str) -> Route:
     """A route of a wire."""
     route = one_of([WIRES[name]], "POST", "host", PATHS[name], {})
     assert route is not None
     return route
+
+
+def sent(source: str, target: str, *, model: str = "", **more: Any) -> dict[str, Any]:
+    """The smallest request with some more fields, as another wire says it."""
+    body = {**BODIES[source], **more}
+    return translate_request(route_of(source), body, WIRES[target], model=model or MODELS[target], stream=False)
 
 
 def carried(

@@ -11,8 +11,7 @@ from isartor_addon.core.errors import ClientMistake, Untranslatable
 from isartor_addon.wire import WIRES
 from isartor_addon.wire.translate import offered, translate_request
 from isartor_addon.wire.translation.ask import Own
-from tests.wire.translation.carrying import route_of
-from tests.wire.translation.test_requests import BODIES, PDF, PNG, sent
+from tests.wire.translation.carrying import BODIES, PDF, PNG, route_of, sent
 
 TEXT = base64.b64encode("ünï".encode()).decode()
 
