@@ -6,17 +6,16 @@ bound in bytes holds. Every fault comes out as one exception, `Fault`, which say
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import diskcache
 from diskcache.core import MODE_RAW, UNKNOWN
 
 from isartor_addon.core.errors import StoreError
-from isartor_addon.store.fault import DATABASE, Fault, understand
+from isartor_addon.store.fault import DATABASE, Watched
 from isartor_addon.store.files import make_database, make_directory
 from isartor_addon.store.lock import locked
 
@@ -91,13 +90,13 @@ class Database:
         self._size = size_bytes
         self._timeout_s = timeout_s
         self._written = 0
-        self._inode = -1
-        with self._faults():
+        self._file = Watched(self.path)
+        with self._file.faults():
             make_directory(directory)
             # One at a time: processes that set up a new database at once get I/O errors from SQLite.
             with locked(directory / "lock"):
                 make_database(self.path)
-                self._inode = os.stat(self.path).st_ino
+                self._file.begin()
                 self._try_lock()
                 self._cache = self._open()
 
@@ -118,27 +117,6 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("ROLLBACK")
 
-    @contextmanager
-    def _faults(self) -> Iterator[None]:
-        try:
-            yield
-        except (diskcache.Timeout, sqlite3.Error, OSError, ValueError, AssertionError) as error:
-            fault = understand(error)
-            fault.moved = fault.moved or not self._is_there()
-            fault.path, fault.inode = self.path, self._inode
-            raise fault from error
-
-    def _there(self) -> None:
-        """See that the file that is open is still the one that others open."""
-        if not self._is_there():
-            raise Fault("its files were removed", moved=True)
-
-    def _is_there(self) -> bool:
-        try:
-            return os.stat(self.path).st_ino == self._inode
-        except OSError:
-            return False
-
     def read_only_from_here(self) -> None:
         """Let `get` neither write nor lock: uses are told by `touch` of another connection."""
         self._cache.eviction_policy = "none"
@@ -151,8 +129,8 @@ class Database:
             Fault: it cannot be read now.
             Refused: something else stands there.
         """
-        with self._faults():
-            self._there()
+        with self._file.faults():
+            self._file.check()
             value = self._cache.get(key)
         if value is not None and not isinstance(value, bytes):
             raise Refused("no bytes")
@@ -165,15 +143,15 @@ class Database:
         Raises:
             Fault: it cannot be written now.
         """
-        with self._faults():
-            self._there()
+        with self._file.faults():
+            self._file.check()
             with self._cache.transact():
                 for key in keys:
                     with suppress(Refused):
                         self._cache.get(key)
 
     def __contains__(self, key: str) -> bool:
-        with self._faults():
+        with self._file.faults():
             return key in self._cache
 
     def put(self, key: str, data: bytes, *, expire_s: float | None, tag: str) -> None:
@@ -189,8 +167,8 @@ class Database:
         Raises:
             Fault: it cannot be written now.
         """
-        with self._faults():
-            self._there()
+        with self._file.faults():
+            self._file.check()
             self._cache.set(key, data, expire=expire_s, tag=tag)
             self._written += len(data)
             if self._size is not None and self._written * _CULL_EVERY >= self._size:
@@ -205,8 +183,8 @@ class Database:
             Fault: it cannot be written now.
         """
         count = 0
-        with self._faults():
-            self._there()
+        with self._file.faults():
+            self._file.check()
             for begin in range(0, len(keys), 200):
                 with self._cache.transact():
                     count += sum(self._cache.delete(key) for key in keys[begin : begin + 200])
@@ -219,8 +197,8 @@ class Database:
         Raises:
             Fault: it cannot be read now.
         """
-        with self._faults():
-            self._there()
+        with self._file.faults():
+            self._file.check()
             uri = f"{self.path.absolute().as_uri()}?mode=ro"
             with closing(sqlite3.connect(uri, uri=True, timeout=self._timeout_s)) as connection:
                 rows = connection.execute(
@@ -237,8 +215,8 @@ class Database:
         Raises:
             Fault: they cannot be read now.
         """
-        with self._faults():
-            self._there()
+        with self._file.faults():
+            self._file.check()
             uri = f"{self.path.absolute().as_uri()}?mode=ro"
             with closing(sqlite3.connect(uri, uri=True, timeout=self._timeout_s)) as connection:
                 # The index has all of this, so that no value is read.
@@ -253,7 +231,7 @@ class Database:
         Raises:
             Fault: it cannot be read or written now.
         """
-        with self._faults():
+        with self._file.faults():
             value = self._cache.incr(name, by) if by else self._cache.get(name, 0)
         return value if isinstance(value, int) else 0
 
@@ -270,7 +248,7 @@ class Database:
     @property
     def size(self) -> int:
         """Bytes on disk, free pages and the write-ahead log not counted."""
-        with self._faults():
+        with self._file.faults():
             return int(self._cache.volume())
 
     def close(self) -> None:

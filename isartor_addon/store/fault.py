@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import diskcache
@@ -59,6 +61,54 @@ def understand(error: Exception) -> Fault:
     if not codes and (isinstance(error, ValueError) or _FOREIGN.search(reason)):
         return Fault(f"it is corrupt ({reason})", corrupt=True)
     return Fault(reason)
+
+
+class Watched:
+    """The file of an open database: what goes wrong with it, and whether it is still the one that others open."""
+
+    def __init__(self, path: Path) -> None:
+        """
+        Args:
+            path: of the database; `begin` when its file is there.
+        """
+        self.path = path
+        self._inode = -1
+
+    def begin(self) -> None:
+        """
+        The file that stands there now is opened.
+
+        Raises:
+            OSError: there is none.
+        """
+        self._inode = os.stat(self.path).st_ino
+
+    @contextmanager
+    def faults(self) -> Iterator[None]:
+        """Whatever the database raises comes out as a `Fault`."""
+        try:
+            yield
+        except (diskcache.Timeout, sqlite3.Error, OSError, ValueError, AssertionError) as error:
+            fault = understand(error)
+            fault.moved = fault.moved or not self._is_there()
+            fault.path, fault.inode = self.path, self._inode
+            raise fault from error
+
+    def check(self) -> None:
+        """
+        See that the file that is open is still the one that others open.
+
+        Raises:
+            Fault: it is not.
+        """
+        if not self._is_there():
+            raise Fault("its files were removed", moved=True)
+
+    def _is_there(self) -> bool:
+        try:
+            return os.stat(self.path).st_ino == self._inode
+        except OSError:
+            return False
 
 
 def move_aside(fault: Fault, stamp: int) -> Path | None:

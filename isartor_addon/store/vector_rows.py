@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from isartor_addon.store.disk import OPENING_S
-from isartor_addon.store.fault import Fault, understand
+from isartor_addon.store.fault import Watched
 from isartor_addon.store.files import make_database, make_directory
 from isartor_addon.store.lock import locked
 
@@ -61,13 +60,13 @@ class VectorRows:
         """
         self._path = directory / FILE
         self._embedder = embedder
-        self._inode = -1
-        with self._faults():
+        self._file = Watched(self._path)
+        with self._file.faults():
             make_directory(directory)
             # One at a time: processes that set up a new database at once get I/O errors from SQLite.
             with locked(directory / "lock"):
                 make_database(self._path)
-                self._inode = os.stat(self._path).st_ino
+                self._file.begin()
                 self._set_up(max(timeout_s, OPENING_S))
             self._connection = sqlite3.connect(self._path, timeout=timeout_s, isolation_level=None)
             self._connection.executescript(_EACH_TIME)
@@ -152,8 +151,8 @@ class VectorRows:
             self._connection.close()
 
     def _select(self, sql: str, *values: object) -> Iterator[Any]:
-        with self._faults():
-            self._there()
+        with self._file.faults():
+            self._file.check()
             yield from self._connection.execute(sql, values)
 
     def _delete(self, keys: list[str]) -> None:
@@ -164,8 +163,8 @@ class VectorRows:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._faults():
-            self._there()
+        with self._file.faults():
+            self._file.check()
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -174,24 +173,3 @@ class VectorRows:
                 with suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
                 raise
-
-    @contextmanager
-    def _faults(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError, ValueError) as error:
-            fault = understand(error)
-            fault.moved = fault.moved or not self._is_there()
-            fault.path, fault.inode = self._path, self._inode
-            raise fault from error
-
-    def _there(self) -> None:
-        """See that the file that is open is still the one that others open."""
-        if not self._is_there():
-            raise Fault("its files were removed", moved=True)
-
-    def _is_there(self) -> bool:
-        try:
-            return os.stat(self._path).st_ino == self._inode
-        except OSError:
-            return False
