@@ -1,16 +1,19 @@
 """Which addons mitmproxy asks for an event: only those that may have something to say to it, in its own order.
 
 mitmproxy looks for every event's method on each of some 37 addons, and does so twice for a flow, most often in vain.
-That is half of what a request costs it. Here it is noted which of its own addons lack a method, and they are not asked.
-All others are asked by mitmproxy's own `invoke_addon`. Like `internals.py` this touches names that are not promised,
-and `rehearse` tries them out.
+That is half of what a request costs it. Here it is noted which of its own addons lack a method, and they are not asked;
+those that have it are called without the search. All others are asked by mitmproxy's own `invoke_addon`. Like
+`internals.py` this touches names that are not promised, and `rehearse` tries them out.
 """
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
 
 from mitmproxy import addonmanager, exceptions, hooks
 
@@ -26,12 +29,14 @@ class _Row:
     """mitmproxy's list, which it replaces when it removes an addon."""
     length: int
     """How long that was; addons are added at its end."""
-    asked: tuple[object, ...]
+    asked: tuple[tuple[object, bool], ...]
+    """With whether it has no addons inside, now and later."""
 
-    def addons(self) -> Iterator[object]:
+    def addons(self) -> Iterator[tuple[object, bool]]:
         """Who is asked now, with those that are added meanwhile."""
         yield from self.asked
-        yield from itertools.islice(self.chain, self.length, None)
+        for addon in itertools.islice(self.chain, self.length, None):
+            yield addon, False
 
 
 class HookTable:
@@ -70,32 +75,78 @@ class HookTable:
         row = self._rows.get(event.name)
         if row is None or row.chain is not addons.chain or row.length != len(row.chain):
             row = self._rows[event.name] = self._row(event.name)
-        for addon in row.addons():
+        if not row.asked:
+            return
+        arguments = _arguments(event)
+        for addon, is_single in row.addons():
             try:
-                with addonmanager.safecall():
+                method = getattr(addon, event.name, None) if is_single else None
+                if method and callable(method):
+                    await invoke_addon(method, arguments)
+                else:
                     await addons.invoke_addon(addon, event)
             except exceptions.AddonHalt:
                 return
+            except Exception:
+                with addonmanager.safecall():  # which logs it, or not
+                    raise
 
     def _row(self, name: str) -> _Row:
         chain = self._addons.chain
-        return _Row(chain, len(chain), tuple(addon for addon in chain if not _lacks(addon, name)))
+        asked = tuple((addon, _is_single(addon)) for addon in chain if not _lacks(addon, name))
+        return _Row(chain, len(chain), asked)
+
+
+async def invoke_addon(method: Callable[..., Any], arguments: list[Any]) -> None:
+    """
+    Call an addon's method, and wait for it where it can be waited for.
+
+    It has the name of mitmproxy's method that does so because mitmproxy cuts the tracebacks of addons' faults there.
+    """
+    outcome = method(*arguments)
+    if outcome is not None and inspect.isawaitable(outcome):
+        await outcome
+
+
+def _arguments(event: hooks.Hook) -> list[Any]:
+    kind = type(event)
+    if kind.args is not hooks.Hook.args:
+        return event.args()
+    return [getattr(event, name) for name in _names(kind)]  # type: ignore[arg-type]  # a class can be hashed
+
+
+@cache
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def _never() -> bool:
     return False
 
 
-def _lacks(addon: object, name: str) -> bool:
-    """Whether asking is in vain, now and later: it is no container of other addons, and has no such attribute."""
+def _is_fixed(addon: object) -> bool:
+    """Whether all that there is to be known of its attributes can be seen."""
     kind = type(addon)
     return (
         kind.__module__.startswith(_FIXED)
         and hasattr(addon, "__dict__")
         and kind.__getattribute__ is object.__getattribute__
         and not hasattr(kind, "__getattr__")
-        and not any(hasattr(kind, each) or each in vars(addon) for each in ("addons", name))
     )
+
+
+def _has(addon: object, name: str) -> bool:
+    return hasattr(type(addon), name) or name in vars(addon)
+
+
+def _lacks(addon: object, name: str) -> bool:
+    """Whether asking is in vain, now and later."""
+    return _is_single(addon) and not _has(addon, name)
+
+
+def _is_single(addon: object) -> bool:
+    """Whether it is no container of other addons, now and later."""
+    return _is_fixed(addon) and not _has(addon, "addons")
 
 
 def rehearse() -> str:
@@ -104,19 +155,24 @@ def rehearse() -> str:
         stock, table = _play(lambda table: None), _play(HookTable.install)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
-    return "" if stock == table == ["a", "b", "halt"] else f"addons are asked otherwise: {stock}, {table}"
+    return "" if stock == table == ["a", "b", "c", "halt"] else f"addons are asked otherwise: {stock}, {table}"
 
 
 class _Probe:
-    def __init__(self, said: list[str], name: str, addons: tuple[object, ...] = ()) -> None:
+    def __init__(self, said: list[str], name: str) -> None:
         self._said = said
         self._name = name
-        self.addons = addons
 
     async def running(self) -> None:
         self._said.append(self._name)
         if self._name == "halt":
             raise exceptions.AddonHalt
+
+
+class _Container(_Probe):
+    def __init__(self, said: list[str], name: str, *addons: object) -> None:
+        super().__init__(said, name)
+        self.addons = addons
 
 
 def _play(prepare: Callable[[HookTable], object]) -> list[str]:
@@ -125,8 +181,9 @@ def _play(prepare: Callable[[HookTable], object]) -> list[str]:
     manager = addonmanager.AddonManager.__new__(addonmanager.AddonManager)
     manager.chain = [
         _Idle(),
-        _Probe(said, "a", (_Probe(said, "b"),)),
+        _Container(said, "a", _Probe(said, "b")),
         _Idle(),
+        _Probe(said, "c"),
         _Probe(said, "halt"),
         _Probe(said, "no"),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 import warnings
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mitmproxy import hooks
 from mitmproxy.addonmanager import AddonManager
-from mitmproxy.exceptions import AddonHalt
+from mitmproxy.exceptions import AddonHalt, OptionsError
 from mitmproxy.options import Options
 from mitmproxy.proxy.layers.http import HttpRequestHeadersHook, HttpRequestHook, HttpResponseHook
 from mitmproxy.proxy.server_hooks import ClientConnectedHook
@@ -21,7 +22,7 @@ from isartor_addon.proxy import internals_hooks
 from isartor_addon.proxy.internals_hooks import HookTable
 
 HOOKS = ("requestheaders", "request", "response", "update", "client_connected")
-DEEDS = ("say", "say later", "raise", "halt", "module", "number", "none")
+DEEDS = ("say", "say later", "raise", "raise later", "refuse", "halt", "module", "number", "none")
 
 
 def addon(said: list[str], name: str, deeds: dict[str, str], *, inside: tuple[object, ...] = (), ours: bool) -> object:
@@ -30,8 +31,10 @@ def addon(said: list[str], name: str, deeds: dict[str, str], *, inside: tuple[ob
     def method(hook: str, deed: str):
         def ask(self: object, *_: object) -> None:
             said.append(f"{name}.{hook}")
-            if deed == "raise":
+            if deed.startswith("raise"):
                 raise ValueError(name)
+            if deed == "refuse":
+                raise OptionsError(name)
             if deed == "halt":
                 raise AddonHalt
 
@@ -39,7 +42,7 @@ def addon(said: list[str], name: str, deeds: dict[str, str], *, inside: tuple[ob
             await asyncio.sleep(0)
             ask(self, *arguments)
 
-        return ask_later if deed == "say later" else ask
+        return ask_later if deed.endswith("later") else ask
 
     fixed = {"module": asyncio, "number": 3, "none": None}
     members = {hook: fixed.get(deed, method(hook, deed)) for hook, deed in deeds.items()}
@@ -80,7 +83,17 @@ async def take(step: str, addons: AddonManager, said: list[str], count: int) -> 
             "update": lambda flow: hooks.UpdateHook([flow]),
             "client_connected": lambda flow: ClientConnectedHook(flow.client_conn),
         }[step]
-        await addons.handle_lifecycle(made(tflow.tflow()))
+        try:
+            await addons.handle_lifecycle(made(tflow.tflow()))
+        except OptionsError:
+            said.append("refused")
+
+
+def described(record: logging.LogRecord) -> str:
+    """A line of the log, with the functions that its traceback names."""
+    where = record.exc_info[2] if isinstance(record.exc_info, tuple) else None
+    functions = [frame.name for frame in traceback.extract_tb(where)]
+    return f"{record.getMessage().partition(' (<')[0]} in {functions}"
 
 
 async def play(plan: list, steps: list[str], *, table: bool) -> list[str]:
@@ -89,7 +102,7 @@ async def play(plan: list, steps: list[str], *, table: bool) -> list[str]:
     addons = AddonManager(SimpleNamespace(options=Options()))
     fill(addons, said, plan)
     watch = logging.Handler()
-    watch.emit = lambda record: said.append(record.getMessage().partition(" (<")[0])
+    watch.emit = lambda record: said.append(described(record))
     logging.getLogger("mitmproxy.addonmanager").addHandler(watch)
     try:
         if table:
@@ -110,7 +123,9 @@ def test_the_same_is_said(plan, steps):
 
 
 def test_mitmproxys_own_are_asked_for_what_they_have_only():
-    """Of the default addons those with a method are asked, in their order; and the rehearsal finds nothing odd."""
+    """Of the default addons those with a method are asked, in their order, and few are searched for it; and the
+    rehearsal finds nothing odd.
+    """
 
     with warnings.catch_warnings(action="ignore"):  # of the parser that mitmproxy uses
         from mitmproxy.addons import anticache, default_addons
@@ -118,22 +133,23 @@ def test_mitmproxys_own_are_asked_for_what_they_have_only():
     async def run() -> None:
         addons = AddonManager(SimpleNamespace(options=Options()))
         addons.chain.extend(default_addons())
-        asked = []
+        searched, asked = [], []
         invoke = addons.invoke_addon
 
         async def spy(each, event):
-            asked.append(each)
+            searched.append(each)
             await invoke(each, event)
 
         addons.invoke_addon = spy
+        have = [each for each in addons.chain if hasattr(each, "request")]
+        for each in have:
+            each.request = lambda flow, each=each: asked.append(each)
         HookTable(addons, lambda: True).install()
-        flow = tflow.tflow()
-        await addons.trigger_event(HttpRequestHook(flow))
-        chain = addons.chain
-        have = [each for each in chain if hasattr(each, "request") or hasattr(each, "addons")]
+        await addons.trigger_event(HttpRequestHook(tflow.tflow()))
         assert have == asked
         assert any(isinstance(each, anticache.AntiCache) for each in asked)
-        assert len(have) < len(chain) / 2
+        assert searched == [each for each in addons.chain if hasattr(each, "addons")]
+        assert len(have) + len(searched) < len(addons.chain) / 2
 
     asyncio.run(run())
     assert "" == internals_hooks.rehearse()
