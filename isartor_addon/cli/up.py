@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 from isartor_addon.cli.exports import without_exports
 from isartor_addon.cli.settings import add_settings, program, source_of
 from isartor_addon.config.load import build
-from isartor_addon.config.places import Places, places, private_directory
+from isartor_addon.config.places import Places, places
+from isartor_addon.config.private import make_directory
 from isartor_addon.core.errors import ConfigError, IsartorError
 from isartor_addon.store.running import AlreadyRunning, Running, claim, read_running
 from isartor_addon.workers.alone import cores, why_alone
@@ -141,7 +142,7 @@ def _supervise(arguments: argparse.Namespace, config: Config, workers: int) -> i
     from isartor_addon.workers.supervisor import Supervisor, command_of
 
     at = places(config)
-    private_directory(at.home)
+    make_directory(at.home)
     with claim(at.state) as claimed:
         told: list[Running] = []
 
@@ -241,7 +242,7 @@ def start_detached(at: Places, words: Sequence[str]) -> Running:
     """
     if running := read_running(at.state):
         raise AlreadyRunning(f"a proxy is running already at {running.proxy or running.listeners} (pid {running.pid})")
-    private_directory(at.log.parent)
+    make_directory(at.log.parent)
     # `-P`: a folder called isartor_addon in the current directory is not ours.
     command = [sys.executable, "-P", "-m", "isartor_addon", "up", *words]
     old = at.log.is_file() and at.log.stat().st_size > _LONGEST_LOG

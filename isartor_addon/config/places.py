@@ -84,19 +84,3 @@ def places(config: Config) -> Places:
 def absolute(path: str) -> Path:
     """`path` with `~` and the current directory filled in; nothing is looked up on disk."""
     return Path(os.path.abspath(Path(path).expanduser()))
-
-
-def private_directory(path: Path) -> Path:
-    """
-    Make `path` and what is missing above it, for this user only (0700), and give it back.
-
-    An existing directory keeps its mode.
-
-    Raises:
-        OSError: it cannot be made, or something else is there.
-    """
-    if not path.is_dir():
-        if not path.parent.is_dir():
-            private_directory(path.parent)
-        path.mkdir(mode=0o700, exist_ok=True)
-    return path

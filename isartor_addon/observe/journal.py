@@ -6,7 +6,6 @@ its own, several records at a time; when that cannot keep up, records are lost a
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 import zlib
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import orjson
 
+from isartor_addon.config.private import make_database, make_directory
 from isartor_addon.core.exchange import Exchange
 from isartor_addon.core.identity import differences, fingerprint
 from isartor_addon.observe.record import Record, dump, load, record_of
@@ -217,11 +217,8 @@ class Journal:
                 Path(f"{self.path}{suffix}").unlink(missing_ok=True)
 
     def _open_to_write(self) -> sqlite3.Connection:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # One that is there is not opened here: closing it would drop the locks that SQLite holds in this process.
-        with suppress(FileExistsError):
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        self.path.chmod(0o600)
+        make_directory(self.path.parent)
+        make_database(self.path)
         connection = sqlite3.connect(self.path, timeout=2.0)
         try:
             connection.execute("PRAGMA journal_mode = wal")

@@ -21,7 +21,8 @@ from mitmproxy.tools.dump import DumpMaster
 from mitmproxy.tools.web.master import WebMaster
 
 from isartor_addon import __version__
-from isartor_addon.config.places import Places, places, private_directory
+from isartor_addon.config.places import Places, places
+from isartor_addon.config.private import make_directory
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import ConfigError
 from isartor_addon.proxy.drain import Drain
@@ -79,7 +80,7 @@ def serve(config: Config, launch: Launch, *, ready: Callable[[Running], None]) -
     """
     at = places(config)
     options = _options(config, launch, at)
-    private_directory(at.home)
+    make_directory(at.home)
     with claim(at.state) as claimed:
 
         def tell(running: Running) -> None:

@@ -15,12 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from isartor_addon.config.private import make_directory, make_file
 from isartor_addon.core.errors import StoreError
 from isartor_addon.core.identity import ANYONE
 from isartor_addon.core.recording import Entry
 from isartor_addon.layers.ports import Clock
 from isartor_addon.store.epoch import Epoch
-from isartor_addon.store.files import make_directory, make_file
 from isartor_addon.store.form import Damaged
 from isartor_addon.store.known import MOST_KEYS, KeysRead
 from isartor_addon.store.memory import COUNTERS, Memory

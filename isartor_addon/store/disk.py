@@ -14,9 +14,9 @@ from pathlib import Path
 import diskcache
 from diskcache.core import MODE_RAW, UNKNOWN
 
+from isartor_addon.config.private import make_database, make_directory
 from isartor_addon.core.errors import StoreError
 from isartor_addon.store.fault import DATABASE, Watched
-from isartor_addon.store.files import make_database, make_directory
 from isartor_addon.store.lock import locked
 
 SETTINGS = {

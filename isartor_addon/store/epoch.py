@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from isartor_addon.store.files import make_file
+from isartor_addon.config.private import make_file
 
 EVERYTHING = "*"
 

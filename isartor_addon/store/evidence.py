@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,8 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from isartor_addon.config.private import make_database, make_directory
 from isartor_addon.layers.ports import Check, Hit
-from isartor_addon.store.files import make_directory
 
 CHECKS = 500
 """Checks of a scope that count, the latest."""
@@ -182,10 +181,7 @@ class EvidenceStore:
 
     def _open(self) -> sqlite3.Connection:
         make_directory(self._path.parent)
-        # One that is there is not opened here: closing it would drop the locks that SQLite holds in this process.
-        with suppress(FileExistsError):
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        self._path.chmod(0o600)
+        make_database(self._path)
         connection = sqlite3.connect(self._path, timeout=2.0)
         try:
             connection.execute("PRAGMA journal_mode = wal")

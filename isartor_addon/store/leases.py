@@ -17,7 +17,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from isartor_addon.store.files import make_directory
+from isartor_addon.config.private import make_directory
 
 log = logging.getLogger(__name__)
 

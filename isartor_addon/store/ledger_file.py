@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+from isartor_addon.config.private import make_database, make_directory
 from isartor_addon.core.errors import StoreError
 from isartor_addon.core.expense import Kind, Sums
 from isartor_addon.layers.ports import Count, Counter
 from isartor_addon.store.fault import understand
-from isartor_addon.store.files import make_directory
 from isartor_addon.store.lock import locked
 
 FINE_S = 2 * 86400
@@ -130,9 +130,7 @@ class LedgerFile:
 
     def _open(self) -> sqlite3.Connection:
         make_directory(self.path.parent)
-        # One that is there is not opened here: closing it would drop the locks that SQLite holds in this process.
-        with suppress(FileExistsError):
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        make_database(self.path)
         connection = sqlite3.connect(self.path, timeout=_OPENING_S, isolation_level=None)
         try:
             connection.execute("PRAGMA synchronous = normal")

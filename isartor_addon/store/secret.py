@@ -7,8 +7,8 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from isartor_addon.config.private import make_directory
 from isartor_addon.core.errors import StoreError
-from isartor_addon.store.files import make_directory
 from isartor_addon.store.lock import locked
 
 LENGTH = 32

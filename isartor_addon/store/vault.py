@@ -24,8 +24,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
+from isartor_addon.config.private import make_directory
 from isartor_addon.core.errors import StoreError
-from isartor_addon.store.files import make_directory
 from isartor_addon.store.lock import locked
 from isartor_addon.store.secret import load_secret
 

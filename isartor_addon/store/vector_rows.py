@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from isartor_addon.config.private import make_database, make_directory
 from isartor_addon.store.disk import OPENING_S
 from isartor_addon.store.fault import Watched
-from isartor_addon.store.files import make_database, make_directory
 from isartor_addon.store.lock import locked
 
 FILE = "vectors.db"

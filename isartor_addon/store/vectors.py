@@ -18,9 +18,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isartor_addon.config.private import make_directory
 from isartor_addon.layers.ports import Clock, Near
 from isartor_addon.store.epoch import EVERYTHING, Epoch
-from isartor_addon.store.files import make_directory
 from isartor_addon.store.switch import Switch
 from isartor_addon.store.vector_rows import Row, VectorRows
 from isartor_addon.store.worker import Worker

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from isartor_addon.config.private import make_directory
 from isartor_addon.core.errors import ConfigError, TrustError
 
 KEY_FILE = "mitmproxy-ca.pem"
@@ -251,7 +252,7 @@ def _builder(
 def _write_key_file(directory: Path, content: bytes, *, replace: bool) -> None:
     """Put the key file in its place in one step. Without `replace`, one that is there already stays."""
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(directory)
         with _beside(directory / KEY_FILE, content, mode=0o600) as fresh:
             if replace:
                 os.replace(fresh, directory / KEY_FILE)

@@ -45,12 +45,13 @@ def test_an_authority_says_what_it_is(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes; the user's profile is private there")
 def test_the_key_is_private(tmp_path: Path) -> None:
-    """Folder 0700 and key file 0600, the latter also after somebody has opened it to all."""
-    ensure_authority(tmp_path / "ca", DOMAINS)
-    key = tmp_path / "ca" / trust.KEY_FILE
-    assert (0o700, 0o600) == ((tmp_path / "ca").stat().st_mode & 0o777, key.stat().st_mode & 0o777)
+    """Folders 0700 and key file 0600, the latter also after somebody has opened it to all."""
+    folder = tmp_path / "home" / "ca"
+    ensure_authority(folder, DOMAINS)
+    key = folder / trust.KEY_FILE
+    assert [0o700, 0o700, 0o600] == [path.stat().st_mode & 0o777 for path in (folder.parent, folder, key)]
     key.chmod(0o644)
-    ensure_authority(tmp_path / "ca", DOMAINS)
+    ensure_authority(folder, DOMAINS)
     assert key.stat().st_mode & 0o777 == 0o600
 
 

@@ -41,11 +41,14 @@ def make_directory(directory: Path) -> None:
     An existing one keeps its mode.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be made, or something else is there.
     """
     if directory.is_dir():
         return
     make_directory(directory.parent)
-    with suppress(FileExistsError):
+    try:
         directory.mkdir(mode=0o700)
         directory.chmod(0o700)
+    except FileExistsError:  # somebody else was quicker, or it is no directory
+        if not directory.is_dir():
+            raise
