@@ -11,8 +11,9 @@ from isartor_addon.config.places import places
 from isartor_addon.config.schema import Config, QuotaTable
 from isartor_addon.core.errors import ConfigError
 from isartor_addon.core.exchange import Exchange
-from isartor_addon.core.expense import PROVIDER_LAYER, Expense, expense_of
+from isartor_addon.core.expense import PAID, Expense, attempt_of, expense_of
 from isartor_addon.core.reply import Usage
+from isartor_addon.layers.cloud.plan import Target
 from isartor_addon.layers.cloud.price_list import rows
 from isartor_addon.layers.cloud.prices import PICO, Prices, Row, price
 from isartor_addon.layers.cloud.quota import Quota, Quotas, Who
@@ -41,6 +42,16 @@ class Accounts:
         if self.enabled:
             self.ledger.add(expense_of(exchange, layer=layer, status=status, usage=usage, partial=partial))
 
+    def enter_attempt(
+        self, exchange: Exchange, target: Target, status: int, usage: Usage | None, partial: bool
+    ) -> None:
+        """Enter what a provider took whose answer nobody got. Arguments as for `attempt_of`."""
+        if self.enabled:
+            provider = target.provider.name if target.provider else ""
+            self.ledger.add(
+                attempt_of(exchange, provider=provider, model=target.model, status=status, usage=usage, partial=partial)
+            )
+
     def close(self) -> None:
         """Write what waits."""
         self.ledger.close()
@@ -57,7 +68,7 @@ def open_accounts(config: Config, clock: Clock) -> Accounts:
     meant: list[Quotas] = []
 
     def rate(expense: Expense) -> Rated:
-        paid = expense.layer == PROVIDER_LAYER
+        paid = expense.layer in PAID
         who = Who(expense.caller, expense.client, expense.project)
         counters = meant[0].counters(who, expense.provider, expense.model, expense.time) if paid else ()
         cost, estimated = prices.cost(expense.provider, expense.model, expense.usage)
@@ -69,16 +80,18 @@ def open_accounts(config: Config, clock: Clock) -> Accounts:
 
 
 def _own_prices(config: Config) -> list[Row]:
-    return [Row(pattern.lower(), price(fields, f'prices."{pattern}"')) for pattern, fields in config.prices.items()]
+    return [Row(pattern.lower(), price(fields, f'`prices."{pattern}"`')) for pattern, fields in config.prices.items()]
 
 
 def _quotas(tables: Sequence[QuotaTable]) -> list[Quota]:
-    names = [table.name for table in tables]
-    for table in tables:
-        if names.count(table.name) > 1:
-            raise ConfigError(f"There are several quotas named `{table.name}`.")
+    names: set[str] = set()
+    for number, table in enumerate(tables):
+        at = f"quotas[{number}]"
+        if table.name in names:
+            raise ConfigError(f"`{at}.name` is `{table.name}`, which an earlier table has: counts are kept by name.")
         if not (table.requests or table.tokens or table.usd):
-            raise ConfigError(f"The quota `{table.name}` has no limit: give `requests`, `tokens` or `usd`.")
+            raise ConfigError(f"`{at}` (`{table.name}`) has no limit: give `requests`, `tokens` or `usd`.")
+        names.add(table.name)
     return [_quota(table) for table in tables]
 
 
@@ -88,7 +101,7 @@ def _quota(table: QuotaTable) -> Quota:
         window=table.window,  # type: ignore[arg-type]  # its choices are these words
         requests=table.requests or None,
         tokens=table.tokens or None,
-        cost=int(Decimal(str(table.usd)) * PICO) or None,
+        cost=max(1, int(Decimal(str(table.usd)) * PICO)) if table.usd else None,
         provider=table.provider,
         caller=table.caller,
         client=table.client,

@@ -25,7 +25,6 @@ from isartor_addon.layers.cloud.attempt import Asker
 from isartor_addon.layers.cloud.client import Address, Client, Terms
 from isartor_addon.layers.cloud.configured import Cloud, cloud_of
 from isartor_addon.layers.cloud.layer import CloudLayer
-from isartor_addon.layers.cloud.quota import Quotas
 from isartor_addon.layers.cloud.quota_layer import QuotaLayer
 from isartor_addon.layers.cloud.report import report
 from isartor_addon.layers.delivery import Delivery
@@ -149,7 +148,7 @@ def build(config: Config, *, is_own: Callable[[Address], bool] = _nobody) -> Hou
     layers = [
         *_exact_layer(config, store, clock, delivery, leases),
         *([semantics.layer] if semantics is not None else ()),
-        _cloud_layer(config, cloud, clock, client, reach, accounts.quotas),
+        _cloud_layer(config, cloud, clock, client, reach, accounts),
     ]
     return House(
         config=config,
@@ -221,11 +220,13 @@ def terms_of(config: Config) -> Terms:
 
 
 def _cloud_layer(
-    config: Config, cloud: Cloud, clock: Clock, client: Client, reach: Reach, quotas: Quotas
+    config: Config, cloud: Cloud, clock: Clock, client: Client, reach: Reach, accounts: Accounts
 ) -> CloudLayer:
     private = frozenset(name.lower() for name in (*CONTROL_HEADERS, *config.own_headers))
-    asker = Asker(client, private=private, unix_time=clock.time)
-    return CloudLayer(cloud.chains, cloud.state, asker, reach=reach, clock=clock, random=random.random, quotas=quotas)
+    asker = Asker(client, private=private, unix_time=clock.time, account=accounts.enter_attempt)
+    return CloudLayer(
+        cloud.chains, cloud.state, asker, reach=reach, clock=clock, random=random.random, quotas=accounts.quotas
+    )
 
 
 def _secret(config: Config) -> bytes:

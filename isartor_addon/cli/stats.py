@@ -2,7 +2,8 @@
 
 Costs are list prices (or your own, `[prices."MODEL"]`) of the tokens that providers counted; `~` marks estimates. What
 a hit saved is what the provider counted when it gave the reply that was replayed. Unpriced: no price is known for the
-model; uncounted: the provider did not say.
+model; uncounted: the provider did not say. Unanswered: calls along a chain that came to nothing, or were ended because
+another provider had begun to answer; they are among the calls, and so is what they cost.
 """
 
 from __future__ import annotations
@@ -68,14 +69,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print_totals(document: dict[str, Any]) -> None:
-    asked, deflected, calls = document["requests"], document["deflected"], document["calls"]
-    served = calls["requests"] + deflected["requests"]
+    deflected, calls, unanswered = document["deflected"], document["calls"], document["unanswered"]
+    served = deflected["requests"] + calls["requests"] - unanswered["requests"]
     share = f" ({100 * deflected['requests'] / served:.0f} %)" if served else ""
+    lost = [f"{document[name]} {name}" for name in ("refused", "failed") if document[name]]
     fields = {
-        "requests": f"{asked}" + (f", {document['refused']} of them refused" if document["refused"] else ""),
+        "requests": f"{document['requests']}" + (f" ({', '.join(lost)})" if lost else ""),
         "answered here": f"{deflected['requests']}{share}, saved {money(deflected)}",
         "provider calls": f"{calls['requests']}, cost {money(calls)}",
     }
+    if unanswered["requests"]:
+        fields["  unanswered"] = f"{unanswered['requests']} calls, {_tokens(unanswered)}, {money(unanswered)}"
     for name, layer in document["layers"].items():
         fields[f"  {name}"] = f"{layer['requests']} requests, {_tokens(layer)}, {money(layer)}"
     print_fields(fields)
@@ -99,6 +103,7 @@ def _row(each: dict[str, Any], *names: str) -> dict[str, object]:
     return {
         **{name: each[name] for name in names},
         "calls": calls["requests"],
+        "unanswered": each["unanswered"]["requests"],
         "cost": money(calls),
         "answered here": deflected["requests"],
         "saved": money(deflected),

@@ -109,8 +109,8 @@ def _quota_meaning(name: str, value: Any) -> None:
     match name:
         case "warn_at" if not 0 < value <= 1:
             raise BadValue("must be above 0 and at most 1")
-        case "usd" if value < 0:
-            raise BadValue("must not be negative")
+        case "usd" if not 0 <= value < math.inf:
+            raise BadValue("must not be negative, nor endless")
         case "per" if not set(value) <= _DIMENSIONS:
             raise BadValue(f"must hold {', '.join(sorted(_DIMENSIONS))} only")
         case "zone":

@@ -9,6 +9,11 @@ from isartor_addon.core.reply import Usage
 
 PROVIDER_LAYER = "l3"
 """The layer that stands for the providers: what it does costs, what any other does is spared."""
+ATTEMPT = "attempt"
+"""In its place: a provider that a chain has asked, and whose answer nobody got. That costs as well."""
+NOBODY = "none"
+"""In its place: nobody has answered; what was asked in vain is entered attempt by attempt."""
+PAID = frozenset({PROVIDER_LAYER, ATTEMPT})
 FREE = Usage(input=0, output=0)
 _LONGEST_NAME = 200
 
@@ -26,7 +31,7 @@ class Expense(NamedTuple):
     """Its name in the catalogue where it was asked through a chain, else its host."""
     model: str
     layer: str
-    """Who answered: `l3` is a provider."""
+    """Who answered: `l3` is a provider; see `ATTEMPT` and `NOBODY`."""
     status: int
     """HTTP status of the answer; 0: there was none."""
     usage: Usage | None
@@ -67,6 +72,24 @@ def expense_of(
         usage,
         partial,
     )
+
+
+def attempt_of(
+    exchange: Exchange, *, provider: str, model: str, status: int, usage: Usage | None, partial: bool
+) -> Expense:
+    """
+    What one attempt of a chain took whose answer nobody got: it was cut, was none, or came later than another's.
+
+    Args:
+        exchange: what was asked on behalf of.
+        provider: its name in the catalogue; empty: the client's own.
+        model: that it was asked for.
+        status: of its reply; 0: there was none.
+        usage: what it has said of it; None: nothing, and nobody guesses.
+        partial: whether it might have said more.
+    """
+    made = expense_of(exchange, layer=ATTEMPT, status=status, usage=usage, partial=partial)
+    return made._replace(provider=(provider or exchange.request.host)[:_LONGEST_NAME], model=model[:_LONGEST_NAME])
 
 
 class Kind(NamedTuple):

@@ -69,6 +69,8 @@ class Opened:
     """How long ago the provider gave it; None: it is giving it right now."""
     usage: Callable[[], Usage | None] = _unsaid
     """What its provider counted, asked when it has ended; None: as its body says."""
+    in_vain: bool = False
+    """Whether nobody has answered; what was asked of providers is accounted for, then, attempt by attempt."""
 
 
 @dataclass(frozen=True, slots=True)

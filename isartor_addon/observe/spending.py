@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from isartor_addon.core.expense import PROVIDER_LAYER, Kind, Sums
+from isartor_addon.core.expense import ATTEMPT, NOBODY, PAID, Kind, Sums
 
 PICO = 10**12
 """Of these in a dollar."""
@@ -16,7 +16,7 @@ type Entries = Mapping[Kind, Sums]
 
 def refused(kind: Kind) -> bool:
     """Whether we said no: that is neither paid nor spared."""
-    return kind.layer != PROVIDER_LAYER and kind.status >= 400
+    return kind.layer not in PAID and kind.layer != NOBODY and kind.status >= 400
 
 
 def totals(entries: Entries, since: float) -> dict[str, Any]:
@@ -26,17 +26,23 @@ def totals(entries: Entries, since: float) -> dict[str, Any]:
     Args:
         entries: of the ledger.
         since: Unix time, seconds, from which on they are; 0: all there are.
+
+    Returns:
+        `requests` of clients, and of these those that were `refused` by us and those that `failed`, since nobody
+        answered; the `calls` of providers, and of these those that went `unanswered`: what a chain has asked whose
+        answer nobody got; what was `deflected`; all that was answered by `layers`.
     """
-    served = {kind: sums for kind, sums in entries.items() if not refused(kind)}
-    deflected = {kind: sums for kind, sums in served.items() if kind.layer != PROVIDER_LAYER}
-    paid = {kind: sums for kind, sums in served.items() if kind.layer == PROVIDER_LAYER}
+    asked = _only(entries, lambda kind: kind.layer != ATTEMPT)
+    answered = _only(asked, lambda kind: kind.layer != NOBODY and not refused(kind))
     return {
         "since": _moment(since) if since else None,
-        "requests": _added(entries.values()).requests,
-        "refused": _added(entries.values()).requests - _added(served.values()).requests,
-        "calls": group(paid),
-        "deflected": group(deflected),
-        "layers": {name: group(part) for name, part in sorted(_parts(served, lambda kind: kind.layer).items())},
+        "requests": _count(asked),
+        "refused": _count(_only(asked, refused)),
+        "failed": _count(_only(asked, lambda kind: kind.layer == NOBODY)),
+        "calls": group(_only(entries, lambda kind: kind.layer in PAID)),
+        "unanswered": group(_only(entries, lambda kind: kind.layer == ATTEMPT)),
+        "deflected": group(_only(answered, lambda kind: kind.layer not in PAID)),
+        "layers": {name: group(part) for name, part in sorted(_parts(answered, lambda kind: kind.layer).items())},
     }
 
 
@@ -77,7 +83,15 @@ def by_tool(entries: Entries) -> list[dict[str, Any]]:
 
 def _both(entries: Entries) -> dict[str, Any]:
     whole = totals(entries, 0)
-    return {"requests": whole["requests"], "calls": whole["calls"], "deflected": whole["deflected"]}
+    return {name: whole[name] for name in ("requests", "calls", "unanswered", "deflected")}
+
+
+def _only(entries: Entries, fits: Callable[[Kind], bool]) -> Entries:
+    return {kind: sums for kind, sums in entries.items() if fits(kind)}
+
+
+def _count(entries: Entries) -> int:
+    return _added(entries.values()).requests
 
 
 def _parts[T](entries: Entries, of: Callable[[Kind], T]) -> dict[T, dict[Kind, Sums]]:

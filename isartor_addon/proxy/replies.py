@@ -8,6 +8,7 @@ from typing import Any
 from mitmproxy import http
 
 from isartor_addon.assemble import MIB
+from isartor_addon.core.expense import FREE, NOBODY
 from isartor_addon.core.recording import ANSWERED_BY, ANSWERED_MODEL
 from isartor_addon.core.reply import Usage
 from isartor_addon.pipeline import Pipeline
@@ -47,7 +48,8 @@ class Replies:
         if opened is not None:
             passing.layer = opened.layer
         deflected = passing.layer != convert.PROVIDER_TAG
-        age_s = ((opened.age_s if opened else None) or 0) if deflected else None
+        answered = deflected and response.status_code < 400  # else it is a refusal, which has no age
+        age_s = ((opened.age_s if opened else None) or 0) if answered else None
         told = convert.said(passing.exchange, layer=passing.layer, deflected=deflected, age_s=age_s)
         for name, value in {**told, **(opened.told if opened else {})}.items():
             response.headers[name] = value
@@ -141,10 +143,12 @@ class Replies:
 
 def _enter(passing: Passing, status: int, usage: Usage | None, *, cut: bool = False) -> None:
     """Enter in the ledger what was used; a relay knows it better than the body that it gives."""
-    known = passing.opened.usage() if passing.opened is not None else None
-    passing.house.accounts.enter(
-        passing.exchange, layer=passing.layer, status=status, usage=known or usage, partial=cut
-    )
+    opened, enter = passing.opened, passing.house.accounts.enter
+    if passing.outcome == "relay" and (opened is None or opened.in_vain):
+        enter(passing.exchange, layer=NOBODY, status=status, usage=FREE)
+        return
+    known = opened.usage() if opened is not None else None
+    enter(passing.exchange, layer=passing.layer, status=status, usage=known or usage, partial=cut)
 
 
 def _said(response: http.Response, passing: Passing) -> Usage | None:

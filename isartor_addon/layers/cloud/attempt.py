@@ -10,7 +10,8 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 import orjson
@@ -22,9 +23,11 @@ from isartor_addon.core.reply import Usage
 from isartor_addon.layers.cloud.chain import Attempt
 from isartor_addon.layers.cloud.client import Client, Received
 from isartor_addon.layers.cloud.failures import Failure, failure_of
+from isartor_addon.layers.cloud.meter import Account, Meter
 from isartor_addon.layers.cloud.outgoing import Outgoing, outgoing
+from isartor_addon.layers.cloud.plan import Target
 from isartor_addon.wire.translate import Passage, translate_error
-from isartor_addon.wire.usage import said_something
+from isartor_addon.wire.usage import said_something, usage_so_far
 
 if TYPE_CHECKING:
     from isartor_addon.wire.base import Mode
@@ -68,19 +71,25 @@ class Answering:
     """Closes the connection to the provider."""
     usage: Callable[[], Usage | None]
     """What the provider has counted so far."""
+    meter: Meter = field(default_factory=Meter)
+    """To be told when the client gets it."""
 
 
 class Asker:
     """Makes attempts."""
 
-    def __init__(self, client: Client, *, private: frozenset[str], unix_time: Callable[[], float]) -> None:
+    def __init__(
+        self, client: Client, *, private: frozenset[str], unix_time: Callable[[], float], account: Account
+    ) -> None:
         """
         Args:
             client: asks providers.
             private: request headers that are said to us alone, lower case.
             unix_time: now, in seconds.
+            account: enters attempts whose answer nobody gets.
         """
         self._client = client
+        self._account = account
         self._private = private
         self._unix_time = unix_time
 
@@ -100,33 +109,44 @@ class Asker:
         except KeyWithheld as error:
             return Failure(0, "withheld", detail=str(error)), None
         own, secret = attempt.target.provider is None, attempt.key.secret if attempt.key else ""
+        meter = Meter(reached=True)
         async with AsyncExitStack() as stack:
+            stack.callback(self._settle, exchange, attempt.target, meter)
             try:
                 async with asyncio.timeout(attempt.timeout_s):
                     received = await stack.enter_async_context(self._client.ask(sent.url, sent.headers, sent.body))
+                    meter.status = received.status
                     if received.status != 200:
-                        return await self._refused(exchange, sent, received, own=own, secret=secret)
+                        return await self._refused(exchange, sent, received, meter, own=own, secret=secret)
                     reading = _Reading(exchange, sent, received, own=own)
+                    meter.usage, meter.partial = reading.usage, reading.in_pieces
                     stack.push_async_callback(reading.chunks.aclose)
                     held = await reading.begin()
             except TimeoutError:
                 return Failure(0, "timeout", detail=f"nothing within {attempt.timeout_s:.0f} s"), None
             except Lost as error:
                 kind = error.kind if error.kind in ("connect", "timeout", "cut", "garbled") else "withheld"
+                meter.reached = kind not in ("connect", "withheld")
                 return Failure(0, kind, detail=str(error)), None
             except Untranslatable as error:
                 return Failure(0, "untranslatable", detail=str(error)), None
             except BadReply as error:
                 return self._broken(exchange, sent, _without(secret, bytes(reading.seen)), str(error))
-            return Answering(reading.headers(), reading.rest(held), stack.pop_all(), reading.usage), None
+            return Answering(reading.headers(), reading.rest(held), stack.pop_all(), reading.usage, meter), None
+
+    def _settle(self, exchange: Exchange, target: Target, meter: Meter) -> None:
+        if meter.reached and not meter.given:
+            self._account(exchange, target, meter.status, meter.usage(), meter.partial)
 
     async def _refused(
-        self, exchange: Exchange, sent: Outgoing, received: Received, *, own: bool, secret: str
+        self, exchange: Exchange, sent: Outgoing, received: Received, meter: Meter, *, own: bool, secret: str
     ) -> tuple[Failure, Said]:
         whole = await _read(received)
+        meter.usage, meter.partial = partial(usage_so_far, sent.wire, "json", whole or b""), False
         body = _without(secret, whole or b"")
         failure = failure_of(received.status, received.headers, body, unix_time=self._unix_time())
         status = received.status if received.status >= 400 else 502  # a redirect leads nowhere that we would go
+        meter.status = status
         kept = _own_headers(received.fields) if own else _picked(received.headers, _TOLD)
         if not own or "content-type" not in received.headers:
             kept = (*kept, ("content-type", "application/json"))
@@ -204,9 +224,15 @@ class _Reading:
             logger.warning("an answer was cut by %s", type(error).__name__)
             raise BadReply(f"the answer was cut: {type(error).__name__}") from error
 
+    @property
+    def in_pieces(self) -> bool:
+        """Whether it says what it takes bit by bit; a whole reply says it once."""
+        return self._mode != "json"
+
     def usage(self) -> Usage | None:
-        """What the provider has counted so far."""
-        return said_something(self._passage.usage) if self._passage is not None else None
+        """What the provider has counted so far, also of an answer that has not begun or is none."""
+        told = said_something(self._passage.usage) if self._passage is not None else None
+        return told or usage_so_far(self._sent.wire, self._mode, bytes(self.seen))
 
     def headers(self) -> tuple[tuple[str, str], ...]:
         """What the client is told of the reply."""

@@ -21,6 +21,7 @@ from isartor_addon.layers.cloud.failures import Failure
 from isartor_addon.layers.cloud.health import State
 from isartor_addon.layers.cloud.plan import Chains, Pace, Plan, Target, plan_for
 from isartor_addon.layers.cloud.quota import Quotas, Who
+from isartor_addon.layers.cloud.quota_layer import QuotaLayer
 from isartor_addon.layers.cloud.race import Race
 from isartor_addon.layers.ports import Clock
 
@@ -94,6 +95,7 @@ class CloudLayer(Layer):
         if answering is None:
             yield descent.failed()
             return
+        answering.meter.given = True
         async with answering.stack:
             exchange.answered_by, exchange.answered_model = descent.provider, descent.model
             async with aclosing(self._watched(answering.chunks, plan, descent.last)) as chunks:
@@ -205,18 +207,23 @@ class _Descent:
             told = {**self.told(), **spare.told, "x-isartor-stale": "true", "x-isartor-deflected": "false"}
             given = _given(spare.chunks)
             return Opened(spare.layer, spare.status, spare.headers, given, told, spare.age_s, usage=lambda: spare.usage)
-        if self.blocked:
-            error = OverQuota(f"isartor: over quota. {self.blocked}")
+        if over := self.blocked or self._all_over_quota():
+            error = OverQuota(f"isartor: over quota. {over}")
             body = self.exchange.route.wire.error(error.status, error.code, str(error))
-            return Opened(self.tag, error.status, _JSON, _given((body,)), self.told())
+            return Opened(QuotaLayer.tag, error.status, _JSON, _given((body,)), self.told())
         if self.said is not None:
-            self.last = self.said_by
-            return Opened(self.tag, self.said.status, self.said.headers, _given((self.said.body,)), self.told())
+            self.last, said = self.said_by, self.said
+            return Opened(self.tag, said.status, said.headers, _given((said.body,)), self.told(), in_vain=True)
         status = self._status()
         why = self.failures[-1].detail if self.failures else "there is none to ask"
         message = f"isartor: no provider answered ({', '.join(self.tried)}): {why}"
         body = self.exchange.route.wire.error(status, "isartor_no_provider", message)
-        return Opened(self.tag, status, _JSON, _given((body,)), self.told())
+        return Opened(self.tag, status, _JSON, _given((body,)), self.told(), in_vain=True)
+
+    def _all_over_quota(self) -> str:
+        """What quotas say where nobody was asked because of them."""
+        only = all(failure.kind == "quota" for failure in self.failures)
+        return "; ".join(dict.fromkeys(failure.detail for failure in self.failures)) if only else ""
 
     def _is_clients_own_making(self) -> bool:
         last = self.failures[-1] if self.failures else None

@@ -133,7 +133,7 @@ def price(fields: Mapping[str, object], where: str) -> Price:
     for name in ("input", "output"):
         if name not in fields:
             raise ConfigError(f"{where} lacks `{name}`, in USD per million tokens.")
-    amounts = {name: per_token(value, f"{where}.{name}") for name, value in fields.items()}
+    amounts = {name: per_token(value, f"{where}, `{name}`") for name, value in fields.items()}
     return Price(
         amounts["input"],
         amounts["output"],
@@ -156,7 +156,7 @@ def per_token(usd_per_million: object, where: str) -> int:
             raise ValueError
     except (DecimalException, ValueError):
         raise ConfigError(
-            f"`{where}` is `{usd_per_million}`, but it must be an amount in USD per million tokens with at most six "
+            f"In {where} is `{usd_per_million}`, but it must be an amount in USD per million tokens with at most six "
             "decimals."
         ) from None
     return int(amount)

@@ -19,6 +19,7 @@ from isartor_addon.layers.cloud.chain import Attempt
 from isartor_addon.layers.cloud.client import Client, Terms
 from isartor_addon.layers.cloud.failures import Failure
 from isartor_addon.layers.cloud.keys import Key
+from isartor_addon.layers.cloud.meter import Account
 from isartor_addon.layers.cloud.plan import Target
 from isartor_addon.layers.cloud.provider import Provider
 from tests.layers.cloud.peers import Heard, Peer, serve
@@ -37,7 +38,12 @@ def asked(*, stream: bool = False) -> Exchange:
 
 @asynccontextmanager
 async def asking(
-    reply: bytes, made: Exchange, *, own: bool = False, unix_time: Callable[[], float] = lambda: 0.0
+    reply: bytes,
+    made: Exchange,
+    *,
+    own: bool = False,
+    unix_time: Callable[[], float] = lambda: 0.0,
+    account: Account = lambda *_: None,
 ) -> AsyncIterator[Any]:
     """What comes of asking a provider that says `reply`."""
 
@@ -53,7 +59,7 @@ async def asking(
         else:
             provider = Provider("ours", peer.url, "openai_chat", hosts=("localhost",))
             target, key = Target(provider, "m"), Key("env:OURS", SECRET)
-        asker = Asker(client, private=frozenset(), unix_time=unix_time)
+        asker = Asker(client, private=frozenset(), unix_time=unix_time, account=account)
         yield await asker.ask(made, Attempt(target, key, 1, 20.0))
         client.close()
         if client.closing is not None:
