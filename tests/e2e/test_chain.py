@@ -224,6 +224,16 @@ def test_the_door_takes_the_same_way(relaying: Proxy, provider: Provider, words:
     assert answer.headers["x-isartor-provider"] == "groq"
 
 
+def test_a_web_page_spends_no_key_of_ours(relaying: Proxy, provider: Provider, words: str) -> None:
+    """What a page of another site sends to the door is asked of the client's own provider only, which says no."""
+    provider.plan(Plan(words, times=1, status=429))
+    page = {"origin": "https://evil.example", "content-type": "text/plain"}
+    with relaying.direct() as client:
+        answer = client.post("/v1/chat/completions", content=json.dumps(CHAT.body(words, False)), headers=page)
+    assert answer.status_code == 429
+    assert hosts(provider, words) == ["api.openai.com"]
+
+
 def test_what_no_chain_is_for_passes(through: httpx2.Client, provider: Provider, words: str) -> None:
     """Another model's request goes its own way, by mitmproxy."""
     body = {**CHAT.body(words, False), "model": "gpt-4o-mini"}

@@ -15,6 +15,7 @@ import orjson
 
 from isartor_addon.core.errors import KeyWithheld
 from isartor_addon.core.exchange import Exchange, Request
+from isartor_addon.core.reach import is_loopback
 from isartor_addon.layers.cloud.features import require
 from isartor_addon.layers.cloud.keys import Key
 from isartor_addon.layers.cloud.plan import Target
@@ -139,6 +140,8 @@ def _key(exchange: Exchange, provider: Provider, key: Key | None, url: str) -> M
     if key is None:
         return {}
     if not key.is_clients:
+        if _is_foreign_page(exchange.request.headers.get("origin", "")):
+            raise KeyWithheld("keys of ours are not for the pages of other sites")
         return auth_headers(provider, key.secret, url=url)
     parts = urlsplit(url)
     if parts.scheme != "https" or not may_see_key(provider, parts.hostname or ""):
@@ -147,3 +150,18 @@ def _key(exchange: Exchange, provider: Provider, key: Key | None, url: str) -> M
         raise KeyWithheld(f"the client's own key is another provider's than {provider.name}'s")
     asked = exchange.request.headers
     return {name: asked[name] for name in _CREDENTIALS if name in asked}
+
+
+def _is_foreign_page(origin: str) -> bool:
+    """
+    Whether a request comes from a web page that is none of this machine's, as its `Origin` says (RFC 6454, 7).
+
+    Browsers let any page send requests to a proxy on this machine, though not read the answers; one could spend what
+    our keys pay for. `null` may be anybody. Apps that are made of pages have schemes of their own (`vscode-webview:`),
+    which no web page can have.
+    """
+    scheme, _, rest = origin.lower().partition("://")
+    if scheme not in ("http", "https"):
+        return scheme == "null"
+    host = rest.rpartition("]")[0] or rest.partition(":")[0]
+    return not is_loopback(host.strip("["))

@@ -92,3 +92,33 @@ def test_a_key_does_not_follow_a_provider_to_another_host() -> None:
     moved = replace(CATALOG["groq"], base_url="https://groq.example.com/v1")
     with pytest.raises(KeyWithheld):
         outgoing(asked(), Target(moved, "m"), Key("env:X", "ours-000000000000"), private=PRIVATE)
+
+
+@pytest.mark.parametrize(
+    ("origin", "shown"),
+    [
+        ("", True),
+        ("http://localhost:3000", True),
+        ("http://127.0.0.1", True),
+        ("http://[::1]:5173", True),
+        ("vscode-webview://1ab2", True),
+        ("app://obsidian.md", True),
+        ("https://evil.example", False),
+        ("HTTPS://EVIL.EXAMPLE:8443", False),
+        ("http://localhost.evil.example", False),
+        ("http://localhost, https://evil.example", False),
+        ("http://", False),
+        ("null", False),
+    ],
+)
+def test_a_page_of_another_site_spends_no_key_of_ours(origin: str, shown: bool) -> None:
+    """A browser sends what any page likes to a proxy on this machine; this machine's own pages and apps may go on."""
+    made = asked()
+    made.request = replace(made.request, headers={**HEADERS, **({"origin": origin} if origin else {})})
+    key = Key("env:X", "ours-000000000000")
+    if shown:
+        assert "ours-000000000000" in str(outgoing(made, Target(CATALOG["groq"], "m"), key, private=PRIVATE))
+    else:
+        with pytest.raises(KeyWithheld):
+            outgoing(made, Target(CATALOG["groq"], "m"), key, private=PRIVATE)
+    assert outgoing(made, Target(None, "gpt-4o"), None, private=PRIVATE).body == made.raw
