@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -31,7 +31,7 @@ class Target:
     """The root to trust."""
     bundle: Path
     """Every root this machine trusts, and that one."""
-    token: str = ""
+    token: str = field(default="", repr=False)
 
     @property
     def url(self) -> str:

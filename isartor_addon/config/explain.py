@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from isartor_addon.config.keys import Key, keys, keys_of
 from isartor_addon.config.load import Source
 from isartor_addon.config.values import as_text
-
-_SECRET: Mapping[str, str] = {"token": "(set)", "egress.proxy_login": "(set)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +22,7 @@ class Effective:
     @property
     def shown(self) -> str:
         """The value as text; what must stay secret is not shown."""
-        if self.key.name in _SECRET and self.value:
-            return _SECRET[self.key.name]
-        return as_text(self.value)
+        return "(set)" if self.key.secret and self.value else as_text(self.value)
 
 
 def explain(source: Source) -> tuple[Effective, ...]:

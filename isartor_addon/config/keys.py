@@ -38,6 +38,8 @@ class Key:
     """mitmproxy's name for it: `isartor_cache_ttl_s`."""
     choices: tuple[str, ...] = ()
     unit: str = ""
+    secret: bool = False
+    """Whether its value is to be shown nowhere."""
     record: Any = None
     """Of a list of tables: the schema of one."""
 
@@ -77,6 +79,7 @@ def _keys_of(schema: type[Any], prefix: str) -> Iterator[Key]:
             option=f"isartor_{flat}",
             choices=each.metadata["choices"],
             unit=each.metadata["unit"],
+            secret=each.metadata["secret"],
             record=record,
         )
 

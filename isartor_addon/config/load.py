@@ -9,6 +9,7 @@ is associative.
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -25,7 +26,8 @@ from isartor_addon.core.errors import ConfigError
 CONFIG_VARIABLE = "ISARTOR_CONFIG"
 VAULT_VARIABLE = "ISARTOR_VAULT_PASSPHRASE"
 _NOT_SETTINGS = frozenset({CONFIG_VARIABLE, VAULT_VARIABLE, "ISARTOR_PYTHON"})
-_SECRET = frozenset({"token", "egress.proxy_login", "embedder.key"})
+_LOGIN = re.compile(r"//[^/@]*@")
+"""In a URL, where none belongs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,9 @@ def _found(key: Key, value: object, *, source: str, text: bool = False) -> Found
     try:
         return Found(check(key, parse(key, value) if text and isinstance(value, str) else value), source)
     except BadValue as bad:
-        shown = "***" if key.name in _SECRET else as_text(bad.value if bad.at else value)
+        # Where the name of a key belongs, the key itself may stand.
+        hidden = key.secret or key.name.rpartition(".")[2] == "key"
+        shown = "***" if hidden else _LOGIN.sub("//***@", as_text(bad.value if bad.at else value))
         shown = shown if len(shown) <= 80 else shown[:77] + "..."
         raise ConfigError(f"In {source}, `{key.name}{bad.at}` is `{shown}`, but it {_sentence(bad)}.") from None
 

@@ -9,18 +9,32 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-def setting(default: object, help: str, *, choices: tuple[str, ...] = (), unit: str = "", lone: bool = False) -> Any:
-    """A field of the schema, with what people must know of it; `lone`: a text may be written for a list of one."""
-    meta = {"help": help, "choices": choices, "unit": unit, "lone": lone}
+def setting(
+    default: object,
+    help: str,
+    *,
+    choices: tuple[str, ...] = (),
+    unit: str = "",
+    lone: bool = False,
+    secret: bool = False,
+) -> Any:
+    """
+    A field of the schema, with what people must know of it.
+
+    Args:
+        lone: a text may be written for a list of one.
+        secret: its value is shown nowhere.
+    """
+    meta = {"help": help, "choices": choices, "unit": unit, "lone": lone, "secret": secret}
     if isinstance(default, dict | list):
         copy = type(default)
         return field(default_factory=lambda: copy(default), metadata=meta)
-    return field(default=default, metadata=meta)
+    return field(default=default, metadata=meta, repr=not secret)
 
 
 def required(help: str, *, lone: bool = False) -> Any:
     """A field of a table that must be given."""
-    return field(metadata={"help": help, "choices": (), "unit": "", "lone": lone})
+    return field(metadata={"help": help, "choices": (), "unit": "", "lone": lone, "secret": False})
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +157,7 @@ class Egress:
     """How providers of a chain are reached. What passes to the client's own provider is mitmproxy's."""
 
     proxy: str = setting("", "A proxy by which they are asked; mitmproxy's is `--mode upstream:...`.")
-    proxy_login: str = setting("", "What to show that proxy, `user:password`.")
+    proxy_login: str = setting("", "What to show that proxy, `user:password`.", secret=True)
     ca_file: str = setting("", "Certificates to trust besides those of public authorities, a PEM file.")
     connect_s: int = setting(10, "How long connecting may take.", unit="s")
     silence_s: int = setting(300, "How long a provider may say nothing.", unit="s")
@@ -270,7 +284,7 @@ class Config:
     project_header: str = setting(
         "", "Request header that names the project which a request is booked under; it is not sent on."
     )
-    token: str = setting("", "What clients must show when the proxy listens on more than loopback.")
+    token: str = setting("", "What clients must show when the proxy listens on more than loopback.", secret=True)
     cassette: str = setting("", "A file of recordings to use instead of the cache.")
     cassette_mode: str = setting("record", "What to do with the cassette.", choices=("record", "replay"))
     workers: int = setting(0, "Processes of `isartor up` that share its port; 0: as many as there are cores.")

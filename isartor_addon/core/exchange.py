@@ -29,10 +29,10 @@ class Request:
     port: int
     path: str
     """Without the query."""
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
+    query: Mapping[str, str] = field(repr=False)  # here and there may be credentials
+    headers: Mapping[str, str] = field(repr=False)
     """Names in lower case; of several of one name the values joined with ", "."""
-    query_string: str = ""
+    query_string: str = field(default="", repr=False)
     """The query as it came."""
 
 
@@ -66,7 +66,7 @@ class Exchange:
     id: str
     request: Request
     route: Route
-    body: Mapping[str, Json]
+    body: Mapping[str, Json] = field(repr=False)
     """The decoded request as received; nobody changes it."""
     mode: str
     client: Client
@@ -77,7 +77,7 @@ class Exchange:
     started: float
     """Unix time, seconds."""
     trail: list[Step] = field(default_factory=list)
-    raw: bytes = b""
+    raw: bytes = field(default=b"", repr=False)
     """The body's bytes as received, content encoding removed."""
     project: str = ""
     """What the caller books it under; empty where it does not say."""

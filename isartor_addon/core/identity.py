@@ -44,7 +44,7 @@ class Identity:
     """The exact key: 64 hex digits. Its first 16 are the short key that people see."""
     content: str
     """The same without the caller: 64 hex digits."""
-    canonical: bytes = b""
+    canonical: bytes = field(default=b"", repr=False)
     """What was hashed; see `fingerprint`."""
     run_ids: Mapping[str, str] = field(default_factory=dict)
     """The run's own ids, by name: those that a program has made, which are sought in texts."""

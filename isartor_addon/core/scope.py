@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 
@@ -44,7 +44,7 @@ class Scope:
 
     key: str = ""
     """64 hex digits; empty when the request is unfit."""
-    words: str = ""
+    words: str = field(default="", repr=False)
     """The user's last words, without what their tool puts around them."""
     unfit: str = ""
     """Why this may not be answered in other words; empty when it may."""

@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -52,9 +52,9 @@ class Running:
     """`host:port` of the listener that clients name as their proxy; empty if none of the modes is one."""
     cassette: str = ""
     """The file that is used instead of the cache."""
-    token: str = ""
+    token: str = field(default="", repr=False)
     """What clients must show; empty: nothing."""
-    web: str = ""
+    web: str = field(default="", repr=False)
     """mitmweb's address with its token; empty without mitmweb."""
     workers: tuple[int, ...] = ()
     """Numbers of the processes that serve; `pid` alone where it has no workers."""

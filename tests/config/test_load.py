@@ -234,6 +234,7 @@ def test_table_has_a_row_for_each_setting() -> None:
         ("embedder.url", "a.example", "is `a.example`, but it must be an `http://`"),
         ("embedder.key", "a-real-key", "is `***`, but it must be `vault:NAME` or `env:VARIABLE`"),
         ("embedder.key", "client", "is `***`, but it must be `vault:NAME` or `env:VARIABLE`"),
+        ("embedder.url", "http://me:secret@a.example", "is `http://***@a.example`, but it must stand without user"),
         ("embedder.timeout_s", "0", "must be more than 0"),
     ],
 )
