@@ -10,10 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench_kit import crowd, embedding, report, rounds, streams, traffic
+from bench_kit import crowd, embedding, mixed, report, rounds, rows, streams, traffic
 from bench_kit.cases import CASES
 from bench_kit.figures import Figure
 from bench_kit.load import Result
+from bench_kit.soak import Soak
 from bench_kit.startup import Startup
 from bench_kit.workers import Crew
 from tokenizers import Tokenizer
@@ -132,15 +133,96 @@ def test_workers() -> None:
 
 
 def test_streams() -> None:
-    """Of many streams at once: what an event costs, also by bare mitmproxy, and how late it comes."""
+    """Of many streams at once: what an event costs, by bare mitmproxy's, and how much later than directly it comes."""
     found = a_report()
+    found.startups = ()
     ours = streams.Result(streams=50, events=3001.4, p50=1.71, p99=2.8, cpu_us=72.6, cpu_share=0.22)
     direct = streams.Result(streams=50, events=3000.0, p50=0.1, p99=0.2, cpu_us=None, cpu_share=None)
-    found.crowds = [crowd.Crowd("provider", direct, None), crowd.Crowd("ours", ours, 0.251)]
+    cheap = crowd.Crowd("ours", ours, 0.2449, (1.6, 2.6))
+    found.crowds = [crowd.Crowd("provider", direct, None), cheap]
     text = report.as_markdown(found)
-    assert "| 50 | nothing | 3000 | - | - | - | 0.10 / 0.20 |" in text
-    assert "| 50 | ours | 3001 | 73 | 0.25 | 22% | 1.71 / 2.80 |" in text
-    assert [None, 0.251] == [each["ratio"] for each in report.as_json(found)["streams"]]
+    assert "| 50 streams | nothing | 3000 | - | - | - | - | 0.10 / 0.20 | - | - |  |" in text
+    assert "| 50 streams | ours | 3001 | 73 | 0.24 | 0.25 | 22% | 1.71 / 2.80 | 1.60 / 2.60 | - | pass |" in text
+    assert [(None, True), (0.2449, True)] == [(each["ratio"], each["ok"]) for each in report.as_json(found)["streams"]]
+    assert found.ok
+    found.crowds = [replace(cheap, ratio=0.26)]
+    assert not found.ok
+
+
+@pytest.mark.parametrize(("streams_", "p99", "ok"), [(100, 5.0, True), (100, 5.1, False), (300, 5.1, True)])
+def test_how_late_events_may_be(streams_: int, p99: float, ok: bool) -> None:
+    """With a hundred streams 99 of 100 events come at most 5 ms later than directly; with more it is only said."""
+    late = streams.Result(streams=streams_, events=6000.0, p50=1.7, p99=99.0, cpu_us=70.0, cpu_share=0.4)
+    assert ok == crowd.Crowd("ours", late, None, (1.0, p99)).ok
+    assert crowd.Crowd("passing", late, None, (1.0, p99)).ok
+
+
+@pytest.mark.parametrize(
+    ("soak", "ok", "said"),
+    [
+        (
+            Soak(1_000_000, (70.0, 100.0, 120.0, 110.0), 655_000, 0, 1800.0),
+            True,
+            "120.00 | 110.00 | 1.10 | 1.10 | pass",
+        ),
+        (Soak(1_000_000, (70.0, 100.0, 111.0), 655_000, 0, 1800.0), False, "111.00 | 111.00 | 1.11 | 1.10 | FAIL"),
+        (Soak(1_000_000, (70.0, 100.0, 100.0), 655_000, 3, 1800.0), False, "1.00 | 1.10 | FAIL: 3 wrong answers"),
+        (Soak(4_000, (70.0, 100.0, 130.0), 2_500, 0, 20.0), True, "130.00 | 130.00 | 1.30 | - |  |"),
+        (Soak(1_000_000, (), 655_000, 0, 1800.0), True, "| - | - | - | - | - |"),
+    ],
+    ids=["steady", "growing", "wrong", "short", "unknown"],
+)
+def test_soak(soak: Soak, ok: bool, said: str) -> None:
+    """Memory at the end is at most 1.1 times that after the first part, unless that was too short to judge by."""
+    found = a_report()
+    found.startups, found.soak = (), soak
+    assert ok == found.ok
+    assert said in report.as_markdown(found)
+    assert ok == json.loads(json.dumps(report.as_json(found)))["soak"]["ok"]
+
+
+def test_mixed_requests() -> None:
+    """Of 32 requests 21 are repeats, whose prompts come round; all others differ, and say how long they are."""
+    asked = [mixed.request(number) for number in range(2 * len(mixed.KINDS) * mixed.PROMPTS)]
+    repeats = {each.raw.partition(b"\r\n\r\n")[2] for each in asked if each.kind in mixed.HITS}
+    others = [each.raw for each in asked if each.kind not in mixed.HITS]
+    assert 2 * mixed.PROMPTS == len(repeats)
+    assert 21 * len(asked) // 32 == len(asked) - len(others)
+    assert len(others) == len(set(others))
+    assert set(mixed.KINDS) == {each.kind for each in asked}
+    assert {"429": 429, "500": 500} == {each.kind: each.status for each in asked if each.status != 200}
+    for each in asked[: len(mixed.KINDS)]:
+        head, _, body = each.raw.partition(b"\r\n\r\n")
+        assert each.kind == "other" or b"content-length: %d" % len(body) in head
+        assert each.kind == "other" or json.loads(body).get("stream", False) == (each.kind in mixed.STREAMED)
+
+
+def test_a_row_that_fails_does_not_keep_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is said why, the next row is measured, what there is is kept after each, and the whole has failed."""
+    found = a_report()
+    found.outcomes, found.startups = [], ()
+    told: list[str] = []
+    kept: list[int] = []
+
+    def fails() -> None:
+        raise RuntimeError("no server")
+
+    def works() -> None:
+        found.outcomes.append(hit((1.2, 1.0)))
+
+    rows.measure(
+        [("one", "first", fails), ("two", "second", works)],
+        found,
+        told.append,
+        lambda: kept.append(len(found.outcomes)),
+    )
+    assert [0, 1] == kept
+    assert ["one: first", "  one, why RuntimeError: no server", "two: second"] == told[:3]
+    assert told[3].startswith("  hit-1k: exact hit by hooks, 1 KB, compared with bare mitmproxy, ratio (from-to) 1.20")
+    assert "| one | RuntimeError: no server |" in report.as_markdown(found)
+    assert ({"one": "RuntimeError: no server"}, {"one", "two"}) == (found.faults, set(found.seconds))
+    assert not found.ok
+    assert "Traceback" in capsys.readouterr().err
 
 
 def test_figures() -> None:

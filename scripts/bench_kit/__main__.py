@@ -2,7 +2,8 @@
 
 All on loopback, over TLS 1.3 through CONNECT, connections kept open unless the case says otherwise. Bare mitmproxy is
 mitmdump with an addon that answers every request with a constant; bare pass-through is mitmdump with an addon that does
-nothing but stream what the provider streams. The exit code is 1 when a limit is not kept.
+nothing but stream what the provider streams. What has been measured is written after each row; a row that fails is
+said, and the others are measured all the same. The exit code is 1 when a limit is not kept or a row failed.
 """
 
 from __future__ import annotations
@@ -16,9 +17,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench_kit import crowd, figures, machine, meaning, peers, report, rounds, startup, workers
-from bench_kit.cases import CASES, EMBEDDER, INDEX, MEANING, NAMES, PEERS, STARTUP, STREAMS, WORKERS
-from bench_kit.servers import Servers
+from bench_kit import machine, report, rounds, rows, soak
+from bench_kit.cases import NAMES, PEERS, SOAK, WORKERS
 
 FULL = rounds.Effort(rounds=5, seconds=2.0, warmup=0.3)
 QUICK = rounds.Effort(rounds=2, seconds=0.3, warmup=0.15)
@@ -39,53 +39,20 @@ def main(arguments: Sequence[str]) -> int:
     )
     only = [*(asked.only or ()), *([WORKERS] if asked.workers else ())]
     names = [*(only or NAMES), *([PEERS] if asked.peers else ())]
-    _measure(found, names)
-    found.load1 = (found.load1[0], machine.load1())
-    text = report.as_markdown(found)
-    _write(asked.json, json.dumps(report.as_json(found), indent=1) + "\n")
-    _write(asked.markdown, text)
-    print(text, end="")
+    requests = asked.requests or (soak.QUICK if asked.quick else soak.REQUESTS)
+    with (
+        tempfile.TemporaryDirectory(prefix="isartor-bench-") as folder,
+        rows.Rows(found, Path(folder), _say, quick=asked.quick, requests=requests) as measured,
+    ):
+        rows.measure(measured.named(names), found, _say, lambda: _keep(found, asked))
+    print(report.as_markdown(found), end="")
     return 0 if found.ok else 1
 
 
-def _measure(found: report.Report, names: Sequence[str]) -> None:
-    cases = [case for case in CASES if case.name in names]
-    with tempfile.TemporaryDirectory(prefix="isartor-bench-") as name:
-        folder = Path(name)
-        with Servers(folder) as servers:
-            for case in cases:
-                _say(f"{case.name}: {case.what}")
-                outcome = rounds.measure(case, servers, found.effort, folder)
-                found.outcomes.append(outcome)
-                _say(f"  {outcome.ratio:.2f} times {report.YARDSTICKS[case.yardstick]}")
-            found.memory = {
-                report.PROCESSES[target]: (server.rss_mb, machine.resident_mb(server.pid))
-                for target, server in servers.started.items()
-                if target in report.PROCESSES
-            }
-            if STREAMS in names:
-                _say("streams: many at once")
-                found.crowds = crowd.measure(servers, found.effort, folder)
-            if MEANING in names:
-                _say("semantic: hits in other words")
-                found.figures += meaning.measure(servers, found.effort, folder)
-            if WORKERS in names:
-                _say("workers: exact hits by several workers")
-                found.crews = workers.measure(servers, found.effort, folder)
-                _say(f"  {found.crews[-1].workers} workers: {found.crews[-1].ratio:.2f} times one")
-            if PEERS in names:
-                _say("peers: LiteLLM and Portkey, installed into .peers when they are not there")
-                found.peers = peers.measure(servers, found.effort, folder)
-    if STARTUP in names:
-        _say(STARTUP)
-        found.startups = startup.measure(4 * found.effort.rounds)
-    if EMBEDDER in names:
-        _say("embedder: the model that is shipped")
-        found.figures += figures.measure("embedding", 40 * found.effort.rounds, found.effort.seconds)
-    if INDEX in names:
-        _say("index: many questions in many scopes")
-        scopes = 100 if found.effort.seconds < FULL.seconds else 1000
-        found.figures += figures.measure("index", 100 * scopes, scopes)
+def _keep(found: report.Report, asked: argparse.Namespace) -> None:
+    found.load1 = (found.load1[0], machine.load1())
+    _write(asked.json, json.dumps(report.as_json(found), indent=1) + "\n")
+    _write(asked.markdown, report.as_markdown(found))
 
 
 def _say(progress: str) -> None:
@@ -106,12 +73,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rounds", type=int, metavar="N", help=f"instead of {FULL.rounds} ({QUICK.rounds} with --quick)"
     )
-    parser.add_argument("--only", action="append", choices=NAMES, help="this case; may be repeated", metavar="CASE")
+    parser.add_argument(
+        "--only", action="append", choices=(*NAMES, SOAK), help="this row; may be repeated", metavar="ROW"
+    )
     parser.add_argument("--workers", action="store_true", help=f"the same as --only {WORKERS}")
     parser.add_argument("--peers", action="store_true", help="also LiteLLM and Portkey, installed at need")
+    parser.add_argument(
+        "--requests", type=int, metavar="N", help=f"of {SOAK}, instead of {soak.REQUESTS} ({soak.QUICK} with --quick)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too, as JSON")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there too (bench-results/...)")
-    parser.epilog = f"cases: {', '.join(NAMES)}"
+    parser.epilog = (
+        f"rows: {', '.join(NAMES)}; and {SOAK}, only where it is asked for by --only: a million requests take"
+        " about half an hour on an idle machine."
+    )
     return parser
 
 

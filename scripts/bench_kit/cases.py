@@ -7,9 +7,10 @@ from typing import Literal
 
 from bench_kit.traffic import LARGE, SMALL
 
-type Target = Literal["ours", "hooks", "plain", "sure", "passed", "relay", "constant", "passing", "provider"]
-"""`hooks` is ours without the fast lane, `plain` that without the semantic layer, `sure` ours with every hit served.
-`passed` and `relay` are ours without the semantic layer, `relay` with a chain of one: the client's own provider.
+type Target = Literal["ours", "hooks", "plain", "sure", "soak", "passed", "relay", "constant", "passing", "provider"]
+"""`hooks` is ours without the fast lane, `plain` that without the semantic layer, `sure` ours with every hit served,
+`soak` ours with small stores. `passed` and `relay` are ours without the semantic layer, `relay` with a chain of one:
+the client's own provider.
 """
 
 
@@ -117,5 +118,7 @@ STREAMS = "streams"
 EMBEDDER = "embedder"
 INDEX = "index"
 MEANING = "semantic"
+SOAK = "soak"
 PEERS = "peers"
 NAMES: tuple[str, ...] = (*(case.name for case in CASES), STREAMS, MEANING, WORKERS, STARTUP, EMBEDDER, INDEX)
+"""The rows that are measured unless others are asked for."""

@@ -1,7 +1,8 @@
 """Many streams at once: what an event costs, and how late it comes, against bare mitmproxy that passes streams on.
 
 Bare mitmproxy fills a core with some 60 streams; from there on its events come late and several at a time, which costs
-less for each. So CPU times are compared at 50 streams.
+less for each. So CPU times are compared at 50 streams. How late an event is with us is compared with how late it is
+when nothing is between client and provider: both use the same two processes on the same cores.
 """
 
 from __future__ import annotations
@@ -26,10 +27,18 @@ CROWDS: Sequence[tuple[int, Target]] = (
     (COMPARED, "provider"),
     (COMPARED, "passing"),
     (COMPARED, "ours"),
+    (100, "provider"),
     (100, "passing"),
     (100, "ours"),
+    (300, "provider"),
     (300, "ours"),
 )
+LIMIT = 0.25
+"""CPU time of an event with us is at most so much of bare mitmproxy's."""
+LATER_MS = 5.0
+"""An event comes at most so much later than directly, 99 of 100,"""
+JUDGED = 100
+"""with so many streams."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,24 @@ class Crowd:
     result: Result
     ratio: float | None
     """CPU time of an event by bare mitmproxy's of the same round; None where that is not compared."""
+    later: tuple[float, float] | None = None
+    """How much later events come than directly in the same round, p50 and p99, milliseconds; None: that is direct."""
+
+    @property
+    def limit(self) -> float | None:
+        """The most that `ratio` may be."""
+        return None if self.ratio is None else LIMIT
+
+    @property
+    def later_limit(self) -> float | None:
+        """The most that the second of `later` may be."""
+        return LATER_MS if self.target == "ours" and self.result.streams == JUDGED else None
+
+    @property
+    def ok(self) -> bool:
+        """Whether an event is cheap and quick enough."""
+        cheap = self.ratio is None or self.limit is None or self.ratio <= self.limit
+        return cheap and (self.later is None or self.later_limit is None or self.later[1] <= self.later_limit)
 
 
 def measure(servers: Servers, effort: Effort, folder: Path) -> list[Crowd]:
@@ -102,7 +129,13 @@ def _together(count: int, target: Target, rounds: Sequence[Mapping[tuple[int, Ta
     )
     compared = count == COMPARED and target == "ours"
     ratios = [_ratio(each) for each in rounds] if compared and measured else []
-    return Crowd(target, result, statistics.median(ratios) if ratios else None)
+    later = None if target == "provider" else (_later("p50", mine, rounds), _later("p99", mine, rounds))
+    return Crowd(target, result, statistics.median(ratios) if ratios else None, later)
+
+
+def _later(name: str, mine: Sequence[Result], rounds: Sequence[Mapping[tuple[int, Target], Result]]) -> float:
+    direct = [each[one.streams, "provider"] for one, each in zip(mine, rounds, strict=True)]
+    return float(statistics.median(getattr(a, name) - getattr(b, name) for a, b in zip(mine, direct, strict=True)))
 
 
 def _ratio(each: Mapping[tuple[int, Target], Result]) -> float:

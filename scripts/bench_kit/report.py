@@ -13,6 +13,7 @@ from bench_kit.figures import Figure
 from bench_kit.load import Result
 from bench_kit.peers import Peer
 from bench_kit.rounds import Effort, Outcome
+from bench_kit.soak import Soak
 from bench_kit.startup import Startup
 from bench_kit.workers import Crew
 
@@ -48,13 +49,20 @@ class Report:
     crowds: Sequence[Crowd] = ()
     figures: list[Figure] = field(default_factory=list)
     peers: Sequence[Peer] = ()
+    soak: Soak | None = None
     memory: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     """Process to its memory after its start and at the end, MiB."""
+    faults: dict[str, str] = field(default_factory=dict)
+    """Row to why it could not be measured."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Row to how long measuring it took."""
 
     @property
     def ok(self) -> bool:
-        """Whether everything is fast enough."""
-        return all(each.ok for each in (*self.outcomes, *self.startups, *self.crews, *self.figures))
+        """Whether everything could be measured and is as it should be."""
+        parts = (self.outcomes, self.startups, self.crews, self.crowds, self.figures)
+        quick = all(each.ok for part in parts for each in part)
+        return quick and not self.faults and (self.soak is None or self.soak.ok)
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -69,10 +77,13 @@ def as_json(report: Report) -> dict[str, Any]:
         "cases": [_case(outcome) for outcome in report.outcomes],
         "startup": [{**asdict(startup), "ok": startup.ok} for startup in report.startups],
         "workers": [{**asdict(crew), "ok": crew.ok} for crew in report.crews],
-        "streams": [asdict(crowd) for crowd in report.crowds],
+        "streams": [{**asdict(crowd), "ok": crowd.ok} for crowd in report.crowds],
         "figures": [{**asdict(figure), "ok": figure.ok} for figure in report.figures],
         "peers": [asdict(peer) for peer in report.peers],
+        "soak": report.soak and {**asdict(report.soak), "ratio": report.soak.ratio, "ok": report.soak.ok},
         "memory_mb": {name: list(sizes) for name, sizes in report.memory.items()},
+        "faults": report.faults,
+        "seconds": report.seconds,
     }
 
 
@@ -106,21 +117,31 @@ def _lines(report: Report) -> Iterator[str]:
         f"Medians of {effort.rounds} rounds of {effort.seconds:g} s; load of the machine {_number(report.load1[0])} "
         f"before and {_number(report.load1[1])} after."
     )
-    if report.outcomes:
-        yield from ("", *_table(_COLUMNS, map(_row, report.outcomes)))
-    if report.startups:
-        yield from ("", *_table(("start", "ms", "bare Python ms", "limit", ""), map(_startup_row, report.startups)))
-    if report.crews:
-        yield from ("", *_table(_CREW_COLUMNS, map(_crew_row, report.crews)))
-    if report.crowds:
-        yield from ("", *_table(_CROWD_COLUMNS, map(_crowd_row, report.crowds)))
-    if report.figures:
-        yield from ("", *_table(("figure", "value", "limit", ""), map(_figure_row, report.figures)))
-    if report.peers:
-        yield from ("", *_table(_PEER_COLUMNS, map(_peer_row, report.peers)))
+    for columns, rows in _tables(report):
+        if rows:
+            yield from ("", *_table(columns, rows))
     if report.memory:
-        rows = ((name, _number(begin), _number(end)) for name, (begin, end) in report.memory.items())
+        rows = [(name, _number(begin), _number(end)) for name, (begin, end) in report.memory.items()]
         yield from ("", *_table(("memory (RSS)", "at start, MiB", "at end, MiB"), rows))
+
+
+def said(report: Report) -> Iterator[str]:
+    """What has come of the rows so far, a line for each."""
+    for columns, rows in _tables(report):
+        for first, *others in rows:
+            cells = zip(columns[1:], others, strict=True)
+            yield ", ".join((first, *(f"{column} {cell}".strip() for column, cell in cells if cell not in ("", "-"))))
+
+
+def _tables(report: Report) -> Iterator[tuple[Sequence[str], list[tuple[str, ...]]]]:
+    yield _COLUMNS, [*map(_row, report.outcomes)]
+    yield ("start", "ms", "bare Python ms", "limit", ""), [*map(_startup_row, report.startups)]
+    yield _CREW_COLUMNS, [*map(_crew_row, report.crews)]
+    yield _CROWD_COLUMNS, [*map(_crowd_row, report.crowds)]
+    yield ("figure", "value", "limit", ""), [*map(_figure_row, report.figures)]
+    yield _PEER_COLUMNS, [*map(_peer_row, report.peers)]
+    yield _SOAK_COLUMNS, [_soak_row(report.soak)] if report.soak is not None else []
+    yield ("not measured", "why"), [*report.faults.items()]
 
 
 _COLUMNS = (
@@ -202,19 +223,35 @@ def _crew_row(crew: Crew) -> tuple[str, ...]:
     )
 
 
-_CROWD_COLUMNS = ("streams", "through", "events per s", "CPU for an event, us", "by bare", "core", "late ms: p50 / p99")
+_CROWD_COLUMNS = (
+    "streams",
+    "through",
+    "events per s",
+    "CPU for an event, us",
+    "by bare",
+    "limit",
+    "core",
+    "late ms: p50 / p99",
+    "later than direct ms: p50 / p99",
+    "limit",
+    "",
+)
 
 
 def _crowd_row(crowd: Crowd) -> tuple[str, ...]:
-    result = crowd.result
+    result, later = crowd.result, crowd.later
     return (
-        str(result.streams),
+        f"{result.streams} streams",
         {"provider": "nothing", **PROCESSES}[crowd.target],
         f"{result.events:.0f}",
         _number(result.cpu_us, digits=0),
         _number(crowd.ratio),
+        _number(crowd.limit),
         "-" if result.cpu_share is None else f"{result.cpu_share:.0%}",
         f"{result.p50:.2f} / {result.p99:.2f}",
+        "-" if later is None else f"{later[0]:.2f} / {later[1]:.2f}",
+        _number(crowd.later_limit),
+        _passed(crowd.ok) if crowd.limit is not None or crowd.later_limit is not None else "",
     )
 
 
@@ -238,6 +275,32 @@ def _peer_row(peer: Peer) -> tuple[str, ...]:
         _number(result.cpu_us, digits=0),
         _number(peer.rss_mb, digits=0),
         str(result.wrong),
+    )
+
+
+_SOAK_COLUMNS = (
+    "soak",
+    "hits",
+    "at start, MiB",
+    "after the first part",
+    "most",
+    "after the last",
+    "ratio",
+    "limit",
+    "",
+    "minutes",
+)
+
+
+def _soak_row(soak: Soak) -> tuple[str, ...]:
+    looks = soak.looks or (None, None)
+    return (
+        f"RSS after {soak.requests} requests of every kind, by that after {soak.first}",
+        str(soak.hits),
+        *map(_number, (looks[0], looks[1], max(soak.looks, default=None), looks[-1], soak.ratio)),
+        _number(soak.limit),
+        f"FAIL: {soak.wrong} wrong answers" if soak.wrong else "" if soak.limit is None else _passed(soak.ok),
+        f"{soak.seconds / 60:.0f}",
     )
 
 

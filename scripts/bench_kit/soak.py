@@ -1,98 +1,131 @@
-"""Sends very many mixed requests through the addon and tells how its memory grows: `python -m bench_kit.soak`.
+"""Whether memory grows: very many requests of every kind (`mixed`), and what the process takes after a part of them.
 
-Of every eight requests four are byte-identical repeats, two repeats with another header, two new. Run it with
-`PYTHONPATH=scripts`; it prints one line of JSON at every twentieth of the way.
+The stores are small, so that they are full long before the first look: what grows from there on is not a cache.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import json
 import ssl
-import tempfile
+import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from dataclasses import dataclass
 
-from bench_kit import machine, traffic
-from bench_kit.load import Plan, connect
+from bench_kit import machine, mixed
+from bench_kit.cases import Target
+from bench_kit.load import Plan
 from bench_kit.servers import Servers
 
-PROMPTS = 200
-"""Different requests that are repeated."""
-PATIENCE_S = 300.0
-"""For one answer, on a machine that does something else besides."""
+REQUESTS = 1_000_000
+QUICK = 4_000
+"""Too few to say much."""
+PARTS = 20
+"""Memory is looked at so often, and what it is after the first part is compared with what it is after the last."""
+CONNECTIONS = 8
+LIMIT = 1.1
+"""So many times the memory of the first part is the most that there may be after the last."""
+FILLED = 10_000
+"""With so many requests the stores are full, and what there is after them can be compared."""
+SETTLE_S = 1.0
+"""Between the last answer of a part and the look: what an answer leaves to be done is done by then."""
+TARGET: Target = "soak"
 
 
-def main() -> None:
-    """Run it."""
-    parser = argparse.ArgumentParser(prog="bench_kit.soak", description=__doc__)
-    parser.add_argument("--requests", type=int, default=1_000_000)
-    parser.add_argument("--connections", type=int, default=8)
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="isartor-soak-") as name, Servers(Path(name)) as servers:
-        server = servers.get("ours")
-        plan = Plan(port=servers.port, ca=str(server.ca), body="", proxy=server.proxy)
-        done, began = itertools.count(1), time.monotonic()
+@dataclass(frozen=True, slots=True)
+class Soak:
+    """What came of it."""
 
-        def tell(count: int) -> None:
-            said = {"requests": count, "rss_mb": machine.resident_mb(server.pid), "s": round(time.monotonic() - began)}
-            print(json.dumps(said), flush=True)
+    requests: int
+    looks: tuple[float, ...]
+    """Memory of the process in RAM before the first request and after each part, MiB; empty where nobody says."""
+    hits: int
+    """Answers from the store."""
+    wrong: int
+    """Answers with another status than the provider's."""
+    seconds: float
 
-        tell(0)
-        numbers = itertools.count()
-        step = max(1, asked.requests // 20)
+    @property
+    def first(self) -> int:
+        """So many requests are the first part."""
+        return self.requests // PARTS
 
-        def run() -> None:
-            connection = connect(plan, context)
-            connection.settimeout(PATIENCE_S)
-            while (number := next(numbers)) < asked.requests:
-                connection.sendall(request(number))
-                _read(connection)
-                if (count := next(done)) % step == 0:
-                    tell(count)
-            connection.close()
+    @property
+    def limit(self) -> float | None:
+        """The most that `ratio` may be; None where the first part was too short to judge by."""
+        return LIMIT if self.first >= FILLED else None
 
+    @property
+    def ratio(self) -> float | None:
+        """Memory at the end by that after the first part."""
+        return self.looks[-1] / self.looks[1] if len(self.looks) > 2 else None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it does not grow, and every answer was right."""
+        return not self.wrong and (self.ratio is None or self.limit is None or self.ratio <= self.limit)
+
+
+def measure(servers: Servers, requests: int, tell: Callable[[str], None], *, target: Target = TARGET) -> Soak:
+    """
+    Ask so many times.
+
+    Args:
+        servers: the target among them.
+        requests: how many, in all.
+        tell: is told of the progress.
+        target: whose memory is looked at.
+
+    Raises:
+        RuntimeError: the server does not start.
+        OSError: a connection breaks, or an answer does not come.
+    """
+    server = servers.get(target)
+    plan = Plan(port=servers.port, ca=str(server.ca), body="", proxy=server.proxy)
+    asking, began = _Asking(plan), time.monotonic()
+    looks = [machine.resident_mb(server.pid)]
+    for part in range(1, PARTS + 1):
+        asking.until(requests * part // PARTS)
+        time.sleep(SETTLE_S)
+        looks.append(machine.resident_mb(server.pid))
+        seconds = time.monotonic() - began
+        tell(f"{asking.asked} requests, {asking.hits} hits, {seconds:.0f} s: {looks[-1]} MiB")
+    asking.close()
+    seen = tuple(look for look in looks if look is not None)
+    return Soak(requests, seen, asking.hits, asking.wrong, time.monotonic() - began)
+
+
+class _Asking:
+    """Some clients that share the numbers of the requests."""
+
+    def __init__(self, plan: Plan) -> None:
         context = ssl.create_default_context(cafile=plan.ca)
-        with ThreadPoolExecutor(asked.connections) as pool:
-            for ended in [pool.submit(run) for _ in range(asked.connections)]:
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        self._lines = [mixed.Line(plan, context) for _ in range(CONNECTIONS)]
+        self._lock = threading.Lock()
+        self.asked = self.hits = self.wrong = 0
+
+    def until(self, count: int) -> None:
+        """Ask until so many requests have been answered since the beginning."""
+        numbers = itertools.count(self.asked)
+        with ThreadPoolExecutor(len(self._lines)) as pool:
+            for ended in [pool.submit(self._run, line, numbers, count) for line in self._lines]:
                 ended.result()
+        self.asked = count
 
+    def _run(self, line: mixed.Line, numbers: itertools.count[int], count: int) -> None:
+        hits = wrong = 0
+        while (number := next(numbers)) < count:
+            asked = mixed.request(number)
+            head = line.ask(asked)
+            hits += b"x-isartor-layer: l1a" in head
+            wrong += not head.startswith(b"http/1.1 %d " % asked.status)
+        with self._lock:
+            self.hits += hits
+            self.wrong += wrong
 
-def request(number: int) -> bytes:
-    """The request of that number."""
-    kind, prompt = number % 8, number // 8 % PROMPTS
-    body = _BODY.replace(traffic.NONCE.encode(), b"%020d" % (number + PROMPTS if kind > 5 else prompt))
-    tag = b"x-request-id: %d\r\n" % number if kind in (4, 5) else b""
-    return _HEAD + b"%bcontent-length: %d\r\n\r\n%b" % (tag, len(body), body)
-
-
-_BODY = traffic.request_body(traffic.SMALL)
-_HEAD = (
-    f"POST {traffic.PATH} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
-    "user-agent: bench/1\r\nauthorization: Bearer sk-bench\r\n"
-).encode()
-
-
-def _read(connection: ssl.SSLSocket) -> None:
-    received = b""
-    while (end := received.find(b"\r\n\r\n") + 4) < 4:
-        received += _more(connection)
-    head = received[:end].lower()
-    if not head.startswith(b"http/1.1 200"):
-        raise RuntimeError(f"a wrong answer: {received!r}")
-    size = int(head.partition(b"\r\ncontent-length:")[2].partition(b"\r\n")[0])
-    while len(received) < end + size:
-        received += _more(connection)
-
-
-def _more(connection: ssl.SSLSocket) -> bytes:
-    data = connection.recv(65536)
-    if not data:
-        raise RuntimeError("the connection was closed")
-    return data
-
-
-if __name__ == "__main__":
-    main()
+    def close(self) -> None:
+        """Hang up."""
+        for line in self._lines:
+            line.close()

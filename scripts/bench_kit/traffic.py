@@ -8,6 +8,8 @@ from typing import Any
 NONCE = "0" * 20
 """Stands in every request; a request that is to be new gets another text of this length there."""
 PATH = "/v1/chat/completions"
+FAIL = b"x-bench-fail"
+"""A header; the provider answers with the status that it names."""
 SMALL = 1024
 LARGE = 200 * 1024
 

@@ -1,7 +1,7 @@
 """A fast stand-in for a provider, over TLS on loopback: `python -m bench_kit.upstream CERTIFICATE KEY`.
 
-Prints its port, then answers every POST with the one reply of `traffic`, streamed where the request says so; after
-`THINKING_S` where it asks for reasoning, else at once.
+Prints its port, then answers every request with the one reply of `traffic`, streamed where the request says so; after
+`THINKING_S` where it asks for reasoning, else at once. Where a header wants it to, it fails.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ THINKING_S = 0.02
 """Less than any real provider needs to its first token."""
 _JSON = traffic.reply()
 _WHOLE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (len(_JSON), _JSON)
+_ERROR = b'{"error": {"message": "not now", "type": "bench", "param": null, "code": null}}'
+_FAILED = b"HTTP/1.1 %d Not Now\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 _CHUNKS = [b"%x\r\n%b\r\n" % (len(event), event) for event in traffic.events()]
 
@@ -28,10 +30,12 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     with contextlib.suppress(OSError, asyncio.IncompleteReadError):
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
-            body = await reader.readexactly(_length(head))
+            body = await reader.readexactly(_header(head, b"content-length"))
             if b'"reasoning_effort"' in body:
                 await asyncio.sleep(THINKING_S)
-            if b'"stream": true' in body:
+            if status := _header(head, traffic.FAIL):
+                writer.write(_FAILED % (status, len(_ERROR), _ERROR))
+            elif b'"stream": true' in body:
                 await _stream(writer)
             else:
                 writer.write(_WHOLE)
@@ -47,8 +51,9 @@ async def _stream(writer: asyncio.StreamWriter) -> None:
     writer.write(b"0\r\n\r\n")
 
 
-def _length(head: bytes) -> int:
-    _, _, rest = head.lower().partition(b"\r\ncontent-length:")
+def _header(head: bytes, name: bytes) -> int:
+    """A number in the head; 0 where it is not there."""
+    _, _, rest = head.lower().partition(b"\r\n%b:" % name)
     return int(rest.partition(b"\r\n")[0]) if rest else 0
 
 
