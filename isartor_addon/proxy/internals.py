@@ -30,6 +30,7 @@ _FLOW_HOOKS = (
     _hooks.HttpResponseHeadersHook,
     _hooks.HttpResponseHook,
 )
+_NOTICE = "Streaming response from "
 
 
 def http_layer_in(found: layer.Layer | None) -> HttpLayer | None:
@@ -80,6 +81,20 @@ class Tunnel:
             finally:
                 stream.child_layer = inside
             return
+
+
+def without_notice(outcome: Commands) -> Commands:
+    """Leave out the line in the log that a reply streams: a line costs a tenth of what a request does."""
+    for command in outcome:
+        if type(command) is not commands.Log or not command.message.startswith(_NOTICE):
+            yield command
+
+
+def begun_reply(event: events.Event) -> http.Response | None:
+    """The response whose head all addons have seen just now."""
+    if type(event) is not events.HookCompleted or type(event.command) is not _hooks.HttpResponseHeadersHook:
+        return None
+    return event.command.flow.response
 
 
 class _Rest:

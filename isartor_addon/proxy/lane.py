@@ -30,6 +30,8 @@ from isartor_addon.proxy.memo import Known, Memo, Opening, Openings
 from isartor_addon.proxy.ours import is_ours, routes_of
 from isartor_addon.proxy.request_reader import Head, RequestReader
 from isartor_addon.proxy.requests import Requests, asked_by, put_answer
+from isartor_addon.proxy.splice import Watch
+from isartor_addon.proxy.tee import Tee
 
 if TYPE_CHECKING:
     from hashlib import _Hash as HASH
@@ -125,7 +127,9 @@ class _Connection:
 
     def _step(self, event: events.Event) -> internals.Commands:
         """Everything that happens goes to the layer below, but for what the lane reads."""
-        if not isinstance(event, events.ConnectionEvent) or event.connection is not self._client:
+        if not isinstance(event, events.ConnectionEvent):
+            yield from self._complete(event)
+        elif event.connection is not self._client:
             yield from self._pass_on(event)
         elif self._closed:
             return
@@ -138,6 +142,14 @@ class _Connection:
                 yield from self._hand_over()
             yield from self._pass_on(event)
             self._tunnel = internals.tunnel_in(self._below)
+
+    def _complete(self, event: events.Event) -> internals.Commands:
+        """What mitmproxy was waiting for is done. That a reply streams is no news where it does so because of us."""
+        reply = internals.begun_reply(event)
+        if reply is not None and isinstance(reply.stream, Tee | Watch):
+            yield from internals.without_notice(self._pass_on(event))
+        else:
+            yield from self._pass_on(event)
 
     def _may_read(self) -> bool:
         if self._server is None:

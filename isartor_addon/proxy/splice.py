@@ -53,7 +53,7 @@ class Splices:
         """
         if not settings.splice or not self._can():
             return look or True
-        return _Watch(flow, look, tasks=self._tasks, gather=self._gather)
+        return Watch(flow, look, tasks=self._tasks, gather=self._gather)
 
     def _can(self) -> bool:
         if self._works is None:
@@ -64,7 +64,7 @@ class Splices:
         return self._works
 
 
-class _Watch:
+class Watch:
     """mitmproxy's `flow.response.stream`: from the first piece of the body on it is seen whether to splice."""
 
     def __init__(self, flow: http.HTTPFlow, look: Look | None, *, tasks: Tasks, gather: Gather) -> None:
@@ -76,6 +76,7 @@ class _Watch:
         self._tried = False
 
     def __call__(self, data: bytes) -> bytes:
+        """Look at the next bytes of the body, and hand them on."""
         if data and not self._tried:
             self._tried = True
             # Not now: mitmproxy is in the middle of things.

@@ -79,13 +79,15 @@ class Epoch:
         while True:
             fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             try:
-                os.write(fd, lines)
-                mine = os.fstat(fd)
+                count = os.write(fd, lines)
+                mine, end = os.fstat(fd), os.lseek(fd, 0, os.SEEK_CUR)
             finally:
                 os.close(fd)
             if mine.st_size > _LONGEST:
                 return self._begin_anew()
             if _inode(self.path) == mine.st_ino:
+                if self._place == (mine.st_ino, end - count):  # what is our own need not be read
+                    self._place = (mine.st_ino, end)
                 return
 
     def _begin_anew(self) -> None:

@@ -36,6 +36,16 @@ def test_the_log_holds_no_prompt_and_no_credential(
     assert "Traceback" not in own.log
 
 
+def test_the_log_does_not_say_that_replies_stream(launch: Callable[..., Proxy], words: str) -> None:
+    """They stream because of us, whole ones too: a line for each is no news, and dear."""
+    own = launch()
+    with own.client() as client:
+        for stream in (False, True):
+            assert CHAT.send(client, f"{words} {stream}", stream=stream).status_code == 200
+    own.stop()
+    assert "Streaming response from" not in own.log
+
+
 def test_the_home_holds_no_credential(launch: Callable[..., Proxy], words: str) -> None:
     """Not one file of the store, the journal or anything else has the key in it."""
     own = launch()
