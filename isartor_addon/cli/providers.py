@@ -91,6 +91,8 @@ def _health(model: dict[str, Any]) -> tuple[str, ...]:
     state = model["breaker"]
     if state == "open":
         state = f"open for {duration(model['tried_again_in_s'])}"
+    if model["behind"]:
+        state += f", asked later ({model['behind']})"
     latency = "" if model["latency_ms"] is None else f", {model['latency_ms']:.0f} ms"
     calls = f"{model['successes']} good, {model['failures']} failed{latency}"
     error = f"{model['last_error']} ({duration(model['last_error_ago_s'])} ago)" if model["last_error"] else ""

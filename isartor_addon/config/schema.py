@@ -221,6 +221,10 @@ class ChainTable:
         "to speak answers; 0: never.",
         unit="s",
     )
+    health_order: bool = setting(
+        True,
+        "Ask providers that fail about every other time, or are several times slower than usual, after the others.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

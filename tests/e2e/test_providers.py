@@ -95,6 +95,20 @@ def test_an_ill_provider_is_left_alone(launch: Launch, provider: Provider, words
     assert "planned 500" in model["last_error"]  # type: ignore[index]
 
 
+def test_who_fails_most_of_the_time_is_asked_later(launch: Launch, provider: Provider, words: str) -> None:
+    """Though never five times in a row: the next requests go to the next provider first, and the report says why."""
+    proxy = launch(setup(provider))
+    with proxy.client() as client:
+        for number in range(12):
+            if number % 4:
+                provider.plan(Plan(f"{words} ill {number}", times=1, status=500))
+            answered(client, f"{words} ill {number}")
+        answered(client, f"{words} later")
+    assert [MISTRAL] == [call.host for call in provider.about(f"{words} later")]
+    (model,) = shown(proxy)["groq"]["models"]  # type: ignore[misc]
+    assert ("failing", "closed") == (model["behind"], model["breaker"])  # type: ignore[index]
+
+
 def test_a_cut_answer_is_remembered(launch: Launch, provider: Provider, words: str) -> None:
     """Whoever cuts an answer after its first words counts as failed, though nobody else could be asked any more."""
     proxy = launch(setup(provider))

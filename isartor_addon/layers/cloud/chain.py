@@ -71,7 +71,7 @@ type Steps = Generator[Step, Told]
 
 
 class Descent:
-    """One request's way along the targets of its plan, in order, those that are known to be ill last."""
+    """One request's way along the targets of its plan, in the order of `order.py`, open breakers last."""
 
     def __init__(
         self, plan: Plan, state: State, *, now: Callable[[], float], random: Callable[[], float], streams: bool = True
@@ -93,7 +93,8 @@ class Descent:
         self._hedge_after_s = plan.pace.hedge_after_s if streams else 0.0
         self._until = now() + plan.deadline_s
         self._share_s = min(SHARE_S, plan.deadline_s / max(1, len(plan.targets)))
-        self._waiting = list(plan.targets)
+        self._streams = streams
+        self._waiting = state.arranged(plan, now())
         self._walks = 0
         self._failed: list[Failure] = []
         self._number = 0
@@ -180,7 +181,8 @@ class Descent:
                 health.breaker.leave()
         assert told is not None, "an attempt comes to something"
         if isinstance(told, Begun):
-            self._state.began(self._plan, target, key, self._now() - started)
+            now = self._now()
+            self._state.began(self._plan, target, key, now - started, now, streams=self._streams)
             return told
         told = replace(told, target=target, key=key.name if key else "")
         self._failed.append(told)

@@ -167,7 +167,7 @@ def _filled(at: str, text: str, parameters: Mapping[str, str]) -> str:
 def _rule(at: str, table: ChainTable, providers: Mapping[str, Provider], keys: Mapping[str, tuple[str, ...]]) -> Rule:
     entries = tuple(_entry(f"`{at}.try`", said, providers, keys) for said in table.try_)
     pace = Pace(table.deadline_s, table.attempt_s, table.patience_s, table.retries, table.hedge_after)
-    return Rule(table.for_, entries, pace)
+    return Rule(table.for_, entries, pace, table.health_order)
 
 
 def _entry(at: str, said: str, providers: Mapping[str, Provider], keys: Mapping[str, tuple[str, ...]]) -> Entry:

@@ -47,6 +47,8 @@ class Plan:
     host: str = ""
     """The client's own provider: names it in health and breakers."""
     pace: Pace = Pace()
+    by_health: bool = True
+    """Whether those that clearly do badly are asked later."""
 
     @property
     def deadline_s(self) -> float:
@@ -81,6 +83,8 @@ class Rule:
     """Of models; of hosts with `host:` before them, of coding tools with `client:`. As in `fnmatch`."""
     entries: tuple[Entry, ...]
     pace: Pace = Pace()
+    by_health: bool = True
+    """See `Plan.by_health`."""
 
     def fits(self, names: tuple[str, ...], host: str, client: str) -> bool:
         """Whether it is for a request for a model of these names."""
@@ -133,4 +137,4 @@ def plan_for(settings: Chains, *, model: str, host: str, client: str) -> Plan | 
         return Plan((Target(None, names[-1]),), host) if len(names) > 1 else None
     targets = dict.fromkeys(entry.target(names[-1], host) for entry in rule.entries)
     askable = tuple(target for target in targets if target is not None)
-    return Plan(askable, host, rule.pace) if askable else None
+    return Plan(askable, host, rule.pace, rule.by_health) if askable else None

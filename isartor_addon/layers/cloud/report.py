@@ -55,6 +55,11 @@ def _health(model: str, health: Health, now: float) -> dict[str, Any]:
         "successes": health.successes,
         "failures": health.failures,
         "latency_ms": None if health.latency_s is None else round(health.latency_s * 1000, 1),
+        "error_rate": round(health.fare.error_rate, 3),
+        "first_words_ms": round(health.fare.recent_s * 1000, 1) if health.fare.times else None,
+        "usual_first_words_ms": round(health.fare.usual_s * 1000, 1) if health.fare.times else None,
+        "behind": health.fare.why,
+        "tried_in_place_in_s": round(health.fare.due_in(now), 1),
         "last_error": health.last_error,
         "last_error_ago_s": round(now - health.last_error_at, 1) if health.last_error else None,
     }

@@ -49,6 +49,22 @@ def test_it_says_how_everybody_fares() -> None:
     )
 
 
+def test_it_says_who_is_asked_later_and_why() -> None:
+    """What the order is made by: the share of failures, the time to the first words, and when it is tried again."""
+    cloud = cloud_of(CONFIG, SECRETS.get)
+    plan = plan_for(cloud.chains, model="gpt-4o", host="api.openai.com", client="")
+    assert plan is not None
+    acts = script(client=[Act(BEGUN.result, 2.0), status(503), status(503)] * 8, groq=[BEGUN])
+    for _ in range(10):
+        Drive().run(plan, cloud.state, acts)
+    (client,) = report(cloud, 10.0)["clients"]
+    assert ("failing", "closed", True) == (client["behind"], client["breaker"], 0.4 < client["error_rate"] < 0.8)
+    assert (2000.0, 2000.0) == (client["first_words_ms"], client["usual_first_words_ms"])
+    assert 0 < client["tried_in_place_in_s"] <= 30
+    (groq,) = report(cloud, 10.0)["providers"][0]["models"]
+    assert ("", 0.0, 0.0) == (groq["behind"], groq["error_rate"], groq["tried_in_place_in_s"])
+
+
 def test_it_holds_no_secret() -> None:
     """It is JSON, and no key stands in it."""
     text = json.dumps(report(cloud_of(CONFIG, SECRETS.get), 0.0))
