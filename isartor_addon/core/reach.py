@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
+from isartor_addon.core.hosts import Hosts
+
 
 class Reach:
     """Says where a connection may lead."""
@@ -13,29 +15,18 @@ class Reach:
         """
         Args:
             offline: whether anything is held back at all.
-            hosts: what may be reached all the same: `llm.lan`, `.lan` for a domain and all below it, `10.0.0.7`, each
-                with `:port` for one port. Who names a host says that it is private: names are not looked up to see.
+            hosts: what may be reached all the same; see `core/hosts.py`. Who names a host says that it is private:
+                names are not looked up to see.
         """
         self.offline = offline
-        patterns = [host.strip().lower().rstrip(".") for host in hosts]
-        self._exact = frozenset(pattern for pattern in patterns if not pattern.startswith("."))
-        self._below = frozenset(pattern[1:] for pattern in patterns if pattern.startswith("."))
+        self._named = Hosts(hosts)
 
     def allows(self, host: str, port: int) -> bool:
         """Whether a connection to `host` (a name or an address) at `port` may be made."""
         if not self.offline:
             return True
         host = host.lower().strip("[]").rstrip(".")
-        return is_loopback(host) or self._is_named(host, port)
-
-    def _is_named(self, host: str, port: int) -> bool:
-        if host in self._exact or f"{host}:{port}" in self._exact:
-            return True
-        while host:
-            if host in self._below or f"{host}:{port}" in self._below:
-                return True
-            host = host.partition(".")[2]
-        return False
+        return is_loopback(host) or self._named.matches(host, port)
 
 
 def is_loopback(host: str) -> bool:

@@ -1,6 +1,6 @@
 """Anthropic messages: `POST /v1/messages` and `/v1/messages/count_tokens`.
 
-Its content blocks are in `anthropic_blocks.py`, its replies in `anthropic_replies.py`.
+Its content blocks are in `anthropic_blocks.py`, its replies in `anthropic_reply.py` and `anthropic_stream.py`.
 
 Losslessness: `extra` holds every field that the neutral types do not, and, under a field's own name, the form it had
 where there are several: a string stands there as an empty string, an empty list as an empty list.
@@ -19,7 +19,8 @@ from isartor_addon.core.errors import BadReply, ClientMistake
 from isartor_addon.core.prompt import Json, Prompt, Role, Sampling, Tool, Turn
 from isartor_addon.core.reply import Reply, Usage
 from isartor_addon.wire.anthropic_blocks import NAME, read_content, write_content
-from isartor_addon.wire.anthropic_replies import STOPS, Stream, encode, ending, read_message, read_usage, write_message
+from isartor_addon.wire.anthropic_reply import STOPS, read_message, read_usage, write_message
+from isartor_addon.wire.anthropic_stream import Stream, encode, ending
 from isartor_addon.wire.base import Decoder, Mode, Route, Wire
 from isartor_addon.wire.fields import asked, rest
 

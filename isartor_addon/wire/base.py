@@ -13,7 +13,7 @@ Modes, the ways in which one answer can be delivered:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
@@ -269,12 +269,3 @@ def loads_reply(content: bytes) -> Json:
         return orjson.loads(content)
     except orjson.JSONDecodeError as error:
         raise BadReply(f"the reply is not JSON: {error}") from error
-
-
-def one_of(routes: Sequence[Wire], method: str, host: str, path: str, query: Mapping[str, str]) -> Route | None:
-    """The first wire's route for a request line."""
-    for wire in routes:
-        route = wire.route(method, host, path, query)
-        if route is not None:
-            return route
-    return None

@@ -88,6 +88,11 @@ def count(value: Json) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
+def label(value: Json) -> str:
+    """An id, a model's name or the like; empty where there is none."""
+    return value if isinstance(value, str) else ""
+
+
 def arguments_text(value: Json) -> str:
     """Tool arguments as JSON text: text stays as it is, anything else becomes compact JSON."""
     if isinstance(value, str):

@@ -1,7 +1,8 @@
 """Gemini: `generateContent`, `streamGenerateContent`, `countTokens` and the embedding methods, in the Gemini API, in
 Vertex AI, and in the `v1internal` envelope of Code Assist (`INTERNAL`).
 
-Requests are in `gemini_request.py`, their parts in `gemini_parts.py`, replies in `gemini_replies.py`.
+Requests are in `gemini_request.py`, their parts in `gemini_parts.py`, replies in `gemini_reply.py` and
+`gemini_stream.py`.
 """
 
 from __future__ import annotations
@@ -21,17 +22,9 @@ from isartor_addon.wire import sse
 from isartor_addon.wire.base import Decoder, Mode, Operation, Route, Wire, loads_reply
 from isartor_addon.wire.fields import asked, loads_object, rest, said
 from isartor_addon.wire.gemini_parts import NAME
-from isartor_addon.wire.gemini_replies import (
-    STOPS,
-    ArrayStream,
-    EventStream,
-    chunks,
-    every_finish_reason,
-    read_response,
-    read_usage,
-    write_response,
-)
+from isartor_addon.wire.gemini_reply import STOPS, every_finish_reason, read_response, read_usage, write_response
 from isartor_addon.wire.gemini_request import read_body, write_body
+from isartor_addon.wire.gemini_stream import ArrayStream, EventStream, chunks
 from isartor_addon.wire.json_array import Elements
 
 _VERSION: Final = re.compile(r"v1(?:alpha|beta)?\d*")

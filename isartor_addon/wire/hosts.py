@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from isartor_addon.core.hosts import Hosts
+
 _VERTEX_REGIONS = (
     "africa-south1 asia-east1 asia-east2 asia-northeast1 asia-northeast2 asia-northeast3 asia-south1 asia-south2 "
     "asia-southeast1 asia-southeast2 australia-southeast1 australia-southeast2 europe-central2 europe-north1 "
@@ -87,25 +89,17 @@ HOSTS: tuple[str, ...] = (
 )
 
 
-class HostTable:
-    """Says whether a host is an LLM provider's. A look-up costs a set test or two."""
+class HostTable(Hosts):
+    """Says whether a host is an LLM provider's: by the table, and by what the settings add; `*` is every host."""
 
     def __init__(self, extra: Iterable[str] = ()) -> None:
-        patterns = [pattern.strip().lower() for pattern in (*HOSTS, *extra)]
-        self.every = "*" in patterns
-        self.exact = frozenset(pattern for pattern in patterns if not pattern.startswith("."))
-        self.below = frozenset(pattern[1:] for pattern in patterns if pattern.startswith("."))
+        patterns = (*HOSTS, *extra)
+        super().__init__(patterns)
+        self._every = "*" in patterns
 
     def matches(self, host: str, port: int) -> bool:
         """Whether connections to `host` at `port` are ours."""
-        host = host.lower().rstrip(".")
-        if self.every or host in self.exact or f"{host}:{port}" in self.exact:
-            return True
-        while host:
-            if host in self.below or f"{host}:{port}" in self.below:
-                return True
-            host = host.partition(".")[2]
-        return False
+        return self._every or super().matches(host, port)
 
 
 def domains(extra: Iterable[str] = ()) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Final
 from isartor_addon.core.errors import BadReply, Untranslatable
 from isartor_addon.core.prompt import Json, Part, Text, Thinking, ToolCall
 from isartor_addon.core.reply import Reply, Stop, StopReason, Usage, total, without
-from isartor_addon.wire.fields import count, rest, said
+from isartor_addon.wire.fields import count, label, rest, said
 from isartor_addon.wire.openai_chat_request import REASONING, WIRE_NAME, read_call, write_call
 
 TOP: Final = frozenset(("id", "model", "object", "choices", "usage", "obfuscation", "message", "choice", "error"))
@@ -118,11 +118,6 @@ def cannot_say(message: Mapping[str, Json], choice: Mapping[str, Json]) -> str:
 def present(fields: Mapping[str, Json]) -> dict[str, Json]:
     """The fields that are not null: a null says nothing in a reply."""
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def label(value: Json) -> str:
-    """An id or a model's name, empty where there is none."""
-    return value if isinstance(value, str) else ""
 
 
 def stop_for(reason: str, *, refused: bool = False) -> Stop:

@@ -11,7 +11,7 @@ import orjson
 from isartor_addon.core.errors import BadReply, Untranslatable
 from isartor_addon.core.prompt import Json, Part, Text, Thinking, ToolCall
 from isartor_addon.core.reply import Delta, Finished, PartGrew, PartStarted, Reply, Started, Usage
-from isartor_addon.wire.fields import loads_object, rest, said
+from isartor_addon.wire.fields import label, loads_object, rest, said
 from isartor_addon.wire.openai_chat_reply import (
     CHOICE,
     MESSAGE,
@@ -20,7 +20,6 @@ from isartor_addon.wire.openai_chat_reply import (
     field_mark,
     finish,
     inner_extra,
-    label,
     present,
     read_usage,
     stop_for,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from isartor_addon.core.prompt import Part, Text, Thinking
 from isartor_addon.core.reply import Finished, Reply, Stop, later_usage
 from isartor_addon.wire.base import Mode
-from isartor_addon.wire.gemini_replies import chunk
+from isartor_addon.wire.gemini_stream import chunk
 from isartor_addon.wire.translation.tellers_late import LateCalls
 
 

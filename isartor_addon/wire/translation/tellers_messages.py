@@ -8,7 +8,8 @@ from typing import Final
 from isartor_addon.core.errors import Untranslatable
 from isartor_addon.core.prompt import Json, Part, Text, Thinking, ToolCall
 from isartor_addon.core.reply import Delta, Finished, PartGrew, PartStarted, Started, Usage, later_usage
-from isartor_addon.wire.anthropic_replies import write_event, write_stop, write_usage
+from isartor_addon.wire.anthropic_reply import write_stop, write_usage
+from isartor_addon.wire.anthropic_stream import write_event
 from isartor_addon.wire.translation.replies import FOREIGN
 
 _PING: Final = write_event("ping", {})

@@ -1,6 +1,6 @@
-"""Anthropic messages: whole replies and streams. The wire itself is in `anthropic_messages.py`.
+"""Anthropic messages: streams. Whole replies are in `anthropic_reply.py`.
 
-Source: the Messages API reference ("Create a Message", "Streaming Messages") and the types of the official SDK.
+Source: the Messages API reference ("Streaming Messages") and the types of the official SDK.
 """
 
 from __future__ import annotations
@@ -13,42 +13,12 @@ import orjson
 
 from isartor_addon.core.errors import BadReply, Untranslatable
 from isartor_addon.core.prompt import Json, Opaque, Part, Text, Thinking, ToolCall
-from isartor_addon.core.reply import (
-    Delta,
-    Finished,
-    PartGrew,
-    PartStarted,
-    Reply,
-    Started,
-    Stop,
-    StopReason,
-    Usage,
-    without,
-)
+from isartor_addon.core.reply import Delta, Finished, PartGrew, PartStarted, Reply, Started, Stop
 from isartor_addon.wire import sse
-from isartor_addon.wire.anthropic_blocks import read_block, write_block
-from isartor_addon.wire.fields import arguments_object, arguments_text, count, loads_object, rest, said
+from isartor_addon.wire.anthropic_blocks import read_block
+from isartor_addon.wire.anthropic_reply import complaint, read_stop, read_usage, write_message, write_stop
+from isartor_addon.wire.fields import arguments_object, arguments_text, count, label, loads_object, rest, said
 
-STOPS: Final[Mapping[str, StopReason]] = {
-    "end_turn": "end",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "stop_sequence": "sequence",
-    "tool_use": "tool",
-    "pause_turn": "pause",
-    "compaction": "pause",
-    "refusal": "refusal",
-}
-_WORDS: Final[Mapping[StopReason, str]] = {
-    "end": "end_turn",
-    "length": "max_tokens",
-    "sequence": "stop_sequence",
-    "tool": "tool_use",
-    "pause": "pause_turn",
-    "refusal": "refusal",
-    "filter": "refusal",
-    "other": "end_turn",
-}
 _PIECE: Final = 256
 """Characters of text that one event of an encoded stream carries."""
 _ONLY_AT_START: Final = frozenset({"cache_creation", "service_tier", "inference_geo", "speed"})
@@ -57,115 +27,6 @@ _IN_DELTA: Final = ("stop_details", "container")
 """Fields of a message that the SDK takes from the `delta` of `message_delta`."""
 _BESIDE_DELTA: Final = ("context_management", "input_transformations")
 """Fields of a message that stand in `message_delta` beside `delta`."""
-
-
-# Whole replies.
-
-
-def read_message(body: Json) -> Reply:
-    """
-    Read a whole `message` object.
-
-    Raises:
-        BadReply: it is none, it is an error, or it was never finished.
-    """
-    message = said.object(body, "the reply")
-    if message.get("type") == "error" or "error" in message:
-        raise BadReply(f"the provider reports an error: {_complaint(message)}")
-    blocks = said.objects(message.get("content"), "content")
-    stop = _read_stop(message)
-    if stop is None:
-        raise BadReply("the reply has no stop_reason")
-    known = ("id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage")
-    return Reply(
-        id=_text(message.get("id")),
-        model=_text(message.get("model")),
-        parts=tuple(read_block(block) for block in blocks),
-        stop=stop,
-        usage=read_usage(message.get("usage")),
-        extra=rest(message, known),
-    )
-
-
-def write_message(reply: Reply) -> dict[str, Json]:
-    """
-    Write a whole `message` object.
-
-    Raises:
-        Untranslatable: a part cannot be said on this wire.
-    """
-    return {
-        "id": reply.id,
-        "type": "message",
-        "role": "assistant",
-        "model": reply.model,
-        "content": [write_block(part) for part in reply.parts],
-        **write_stop(reply.stop),
-        "usage": write_usage(reply.usage),
-        **reply.extra,
-    }
-
-
-def _text(value: Json) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _complaint(body: Mapping[str, Json]) -> str:
-    error = body.get("error")
-    if not isinstance(error, dict):
-        return "no reason given"
-    return f"{_text(error.get('type'))}: {_text(error.get('message'))}"
-
-
-def _read_stop(holder: Mapping[str, Json]) -> Stop | None:
-    raw, sequence = holder.get("stop_reason"), holder.get("stop_sequence")
-    if not isinstance(raw, str) or not raw:
-        return None
-    return Stop(STOPS.get(raw, "other"), raw, sequence if isinstance(sequence, str) else None)
-
-
-def write_stop(stop: Stop) -> dict[str, Json]:
-    """The two fields that say why a message stopped."""
-    own = STOPS.get(stop.raw, "other") == stop.reason and stop.raw
-    return {"stop_reason": stop.raw if own else _WORDS[stop.reason], "stop_sequence": stop.sequence}
-
-
-def read_usage(value: Json) -> Usage:
-    """Read a usage object; what is none says nothing."""
-    if not isinstance(value, dict):
-        return Usage()
-    details, written = value.get("output_tokens_details"), value.get("cache_creation")
-    return Usage(
-        input=count(value.get("input_tokens")),
-        output=count(value.get("output_tokens")),
-        cache_read=count(value.get("cache_read_input_tokens")),
-        cache_write=count(value.get("cache_creation_input_tokens")),
-        cache_write_1h=count(written.get("ephemeral_1h_input_tokens")) if isinstance(written, dict) else None,
-        reasoning=count(details.get("thinking_tokens")) if isinstance(details, dict) else None,
-        extra=value,
-    )
-
-
-def write_usage(usage: Usage) -> dict[str, Json]:
-    """Write a usage object."""
-    # The numbers of `extra` are the usage's own: then it is this wire's object, and goes back as it came.
-    if usage.extra and read_usage(dict(usage.extra)) == usage:
-        return dict(usage.extra)
-    written: dict[str, Json] = {"input_tokens": usage.input or 0, "output_tokens": usage.output or 0}
-    if usage.cache_write is not None:
-        written["cache_creation_input_tokens"] = usage.cache_write
-        if usage.cache_write_1h is not None:
-            short = without(usage.cache_write, usage.cache_write_1h)
-            durations = {"ephemeral_5m_input_tokens": short, "ephemeral_1h_input_tokens": usage.cache_write_1h}
-            written["cache_creation"] = durations
-    if usage.cache_read is not None:
-        written["cache_read_input_tokens"] = usage.cache_read
-    if usage.reasoning is not None:
-        written["output_tokens_details"] = {"thinking_tokens": usage.reasoning}
-    return written
-
-
-# Streams.
 
 
 @dataclass(slots=True)
@@ -231,7 +92,7 @@ class Stream:
             if self._done:
                 break
             value = loads_object(each.data)
-            read = self._read.get(_text(value.get("type")))
+            read = self._read.get(label(value.get("type")))
             if read is not None:
                 deltas += read(value)
         return deltas
@@ -242,8 +103,8 @@ class Stream:
             raise BadReply("message_start comes twice, or with content")
         known = ("id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage")
         self._started = Started(
-            _text(message.get("id")),
-            _text(message.get("model")),
+            label(message.get("id")),
+            label(message.get("model")),
             read_usage(message.get("usage")),
             rest(message, known),
         )
@@ -307,7 +168,7 @@ class Stream:
     def _message_delta(self, event: dict[str, Json]) -> list[Delta]:
         delta = said.object(event.get("delta"), "delta")
         before = self._finished
-        stop = _read_stop(delta) or before.stop
+        stop = read_stop(delta) or before.stop
         told = event.get("usage")
         usage = {name: value for name, value in told.items() if value is not None} if isinstance(told, dict) else {}
         extra = {**rest(delta, ("stop_reason", "stop_sequence")), **rest(event, ("type", "delta", "usage"))}
@@ -330,7 +191,7 @@ class Stream:
         return [*deltas, self._finished]
 
     def _error(self, event: dict[str, Json]) -> list[Delta]:
-        raise BadReply(f"the provider reports an error: {_complaint(event)}")
+        raise BadReply(f"the provider reports an error: {complaint(event)}")
 
 
 class Ending(NamedTuple):
@@ -353,9 +214,9 @@ def ending(content: bytes) -> Ending:
         value = loads_object(each.data)
         kind = value.get("type")
         if kind == "error":
-            raise BadReply(f"the provider reports an error: {_complaint(value)}")
+            raise BadReply(f"the provider reports an error: {complaint(value)}")
         if kind == "message_delta":
-            stop = _read_stop(said.object(value.get("delta"), "delta"))
+            stop = read_stop(said.object(value.get("delta"), "delta"))
             stop_reason = stop.raw if stop else stop_reason
         if kind == "message_stop":
             complete = bool(stop_reason)

@@ -1,16 +1,10 @@
-"""Gemini: whole replies and streams. The wire itself is in `gemini.py`.
-
-A stream has no terminal event: it is complete when a `finishReason` has been read and the body has ended. Nothing
-earlier will do: usage and grounding may come after the `finishReason`, and older models say one in every chunk.
-"""
+"""Gemini: whole replies, and how streams are put together. The wire itself is in `gemini.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
-
-import orjson
 
 from isartor_addon.core.errors import BadReply, Untranslatable
 from isartor_addon.core.prompt import Json, Part, Text, Thinking, ToolCall
@@ -28,10 +22,8 @@ from isartor_addon.core.reply import (
     total,
     without,
 )
-from isartor_addon.wire import sse
-from isartor_addon.wire.fields import count, loads_object, rest, said
+from isartor_addon.wire.fields import count, label, rest, said
 from isartor_addon.wire.gemini_parts import read_part, write_part
-from isartor_addon.wire.json_array import Elements
 
 STOPS: Final[Mapping[str, StopReason]] = {
     "STOP": "end",
@@ -63,8 +55,6 @@ _WORDS: Final[Mapping[StopReason, str]] = {
     "filter": "SAFETY",
     "other": "OTHER",
 }
-_PIECE: Final = 256
-"""Characters of text that one chunk of an encoded stream carries."""
 
 
 class Growing:
@@ -94,7 +84,7 @@ class Growing:
         deltas: list[Delta] = []
         if not self._started:
             self._started = True
-            deltas.append(Started(_text(response.get("responseId")), _text(response.get("modelVersion"))))
+            deltas.append(Started(label(response.get("responseId")), label(response.get("modelVersion"))))
         usage = response.get("usageMetadata")
         if isinstance(usage, dict):
             self._usage |= usage
@@ -129,7 +119,7 @@ class Growing:
     def _unwrap(self, chunk: dict[str, Json]) -> dict[str, Json]:
         if "error" in chunk:
             error = chunk["error"]
-            message = _text(error.get("message")) if isinstance(error, dict) else ""
+            message = label(error.get("message")) if isinstance(error, dict) else ""
             raise BadReply(f"the provider reports an error: {message}")
         if not self._envelope:
             return chunk
@@ -139,7 +129,7 @@ class Growing:
         return said.object(chunk.get(self._envelope), self._envelope)
 
     def _take_candidate(self, candidate: dict[str, Json]) -> list[Delta]:
-        self._stop = _text(candidate.get("finishReason")) or self._stop
+        self._stop = label(candidate.get("finishReason")) or self._stop
         if "logprobsResult" in candidate and "logprobsResult" in self._candidate:
             raise Untranslatable("the reply holds log-probabilities in pieces")
         content = said.object(candidate.get("content") or {}, "content")
@@ -194,10 +184,6 @@ def _citations(before: Json, value: Json) -> Json:
     return merged
 
 
-def _text(value: Json) -> str:
-    return value if isinstance(value, str) else ""
-
-
 def read_usage(value: Mapping[str, Json]) -> Usage:
     """Read a `usageMetadata`."""
     cached, thoughts = count(value.get("cachedContentTokenCount")), count(value.get("thoughtsTokenCount"))
@@ -225,76 +211,6 @@ def _write_usage(usage: Usage) -> dict[str, Json]:
     return {name: value for name, value in written.items() if value is not None}
 
 
-class EventStream:
-    """Reads `alt=sse`."""
-
-    def __init__(self, envelope: str) -> None:
-        self._reader = sse.Reader()
-        self._answer = Growing(envelope)
-
-    @property
-    def done(self) -> bool:
-        """Never: only the end of the body ends the answer."""
-        return False
-
-    def feed(self, data: bytes) -> list[Delta]:
-        """
-        Take the next bytes; give what they complete.
-
-        Raises:
-            BadReply: this is no stream of this wire, or the provider reports an error in it.
-            Untranslatable: it holds several candidates, or arguments in pieces.
-        """
-        return self._take(self._reader.feed(data))
-
-    def close(self) -> list[Delta]:
-        """
-        The bytes have ended.
-
-        Raises:
-            BadReply: the answer is not complete.
-        """
-        deltas = self._take(self._reader.finish())
-        return [*deltas, self._answer.finish()]
-
-    def _take(self, events: list[sse.Event]) -> list[Delta]:
-        return [delta for event in events for delta in self._answer.take(loads_object(event.data))]
-
-
-class ArrayStream:
-    """Reads the JSON array that grows where `alt=sse` is not asked."""
-
-    def __init__(self, envelope: str) -> None:
-        self._elements = Elements()
-        self._answer = Growing(envelope)
-
-    @property
-    def done(self) -> bool:
-        """Never, as in `EventStream`."""
-        return False
-
-    def feed(self, data: bytes) -> list[Delta]:
-        """
-        Take the next bytes; give what they complete.
-
-        Raises:
-            BadReply: this is no stream of this wire, or the provider reports an error in it.
-            Untranslatable: it holds several candidates, or arguments in pieces.
-        """
-        return [delta for each in self._elements.feed(data) for delta in self._answer.take(loads_object(each))]
-
-    def close(self) -> list[Delta]:
-        """
-        The bytes have ended.
-
-        Raises:
-            BadReply: the answer is not complete.
-        """
-        if not self._elements.closed:
-            raise BadReply("the reply's array is not closed")
-        return [self._answer.finish()]
-
-
 def read_response(body: Json, envelope: str) -> Reply:
     """
     Read a whole `GenerateContentResponse`.
@@ -315,44 +231,19 @@ def write_response(reply: Reply, envelope: str) -> dict[str, Json]:
     Raises:
         Untranslatable: a part cannot be said on this wire.
     """
-    return _response(reply, [write_part(part) for part in reply.parts], envelope=envelope, last=True)
+    return response(reply, [write_part(part) for part in reply.parts], envelope=envelope, last=True)
 
 
-def chunks(reply: Reply, envelope: str) -> Iterator[bytes]:
+def response(reply: Reply, parts: list[dict[str, Json]], *, envelope: str, last: bool) -> dict[str, Json]:
     """
-    Write a reply as the JSON objects of a stream.
-
-    Raises:
-        Untranslatable: a part cannot be said on this wire.
-    """
-    pieces = [piece for part in reply.parts for piece in _pieces(part)]
-    for number, piece in enumerate(pieces or [None], 1):
-        yield _written(reply, [] if piece is None else [piece], envelope=envelope, last=number >= len(pieces))
-
-
-def chunk(reply: Reply, envelope: str, *, last: bool) -> bytes:
-    """
-    Write one JSON object of a stream that comes live.
+    One `GenerateContentResponse`: the whole of `reply`, or one of several.
 
     Args:
-        reply: what this object says.
+        reply: where all but the parts is taken from.
+        parts: what this object says.
         envelope: the field in which it stands, empty for none.
         last: whether it also says why the answer ends and what it cost.
-
-    Raises:
-        Untranslatable: a part cannot be said on this wire.
     """
-    return _written(reply, [write_part(part) for part in reply.parts], envelope=envelope, last=last)
-
-
-def _written(reply: Reply, parts: list[dict[str, Json]], *, envelope: str, last: bool) -> bytes:
-    try:
-        return orjson.dumps(_response(reply, parts, envelope=envelope, last=last))
-    except orjson.JSONEncodeError as error:
-        raise Untranslatable(f"the reply cannot be written: {error}") from error
-
-
-def _response(reply: Reply, parts: list[dict[str, Json]], *, envelope: str, last: bool) -> dict[str, Json]:
     extra = dict(reply.extra)
     candidate = dict(extra.pop("candidates", {}))
     beside = extra.pop(envelope, {}) if envelope else {}
@@ -380,19 +271,6 @@ def _word(stop: Stop) -> str:
     return stop.raw if same and stop.raw else _WORDS[stop.reason]
 
 
-def _pieces(part: Part) -> Iterator[dict[str, Json]]:
-    """The part in the pieces in which a stream says it; what belongs to the whole part stands in the last."""
-    match part:
-        case Text(text) | Thinking(text) if len(text) > _PIECE:
-            cuts = range(0, len(text), _PIECE)
-            for at in cuts[:-1]:
-                piece = text[at : at + _PIECE]
-                yield {"text": piece, "thought": True} if isinstance(part, Thinking) else {"text": piece}
-            yield write_part(replace(part, text=text[cuts[-1] :]))
-        case _:
-            yield write_part(part)
-
-
 def every_finish_reason(responses: Iterable[dict[str, Json]], envelope: str) -> list[str]:
     """
     The `finishReason` of every candidate, empty where none has been said, for replies that `Growing` cannot say.
@@ -407,5 +285,5 @@ def every_finish_reason(responses: Iterable[dict[str, Json]], envelope: str) -> 
         response = said.object(chunk.get(envelope), envelope) if envelope else chunk
         for candidate in said.objects(response.get("candidates") or [], "candidates"):
             index = count(candidate.get("index")) or 0
-            reasons[index] = _text(candidate.get("finishReason")) or reasons.get(index, "")
+            reasons[index] = label(candidate.get("finishReason")) or reasons.get(index, "")
     return list(reasons.values())
