@@ -7,7 +7,6 @@ The exceptions, as a tree.
     * NotRecorded         it asked for a stored answer and there is none: 400
     * Offline             its answer is not here, and nothing may leave: 400
     * OverQuota           a quota does not let it go to a provider: 400
-    * Denied              the proxy's own token is missing or wrong: 401
   * Lost                  a provider cannot be reached, or its reply does not come to its end
   * BadReply              what a provider sent is not a complete, well-formed answer
   * Untranslatable        one wire cannot say what the other said; nothing is dropped silently
@@ -64,13 +63,6 @@ class OverQuota(ClientMistake):
     """
 
     code = "isartor_over_quota"
-
-
-class Denied(ClientMistake):
-    """The proxy's own token is missing or wrong."""
-
-    status = 401
-    code = "isartor_denied"
 
 
 class Lost(IsartorError):

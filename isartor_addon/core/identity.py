@@ -17,7 +17,7 @@ import orjson
 
 from isartor_addon.core.bookkeeping import machine_made
 from isartor_addon.core.canonical import canonical, written
-from isartor_addon.core.client import Client, at
+from isartor_addon.core.client import Client
 from isartor_addon.core.prompt import Json
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def differences(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
         if one.get(path) != other.get(path):
             known = tops_other if path in one else tops_one
             found.add(path if path in one and path in other else _first_missing(path, known))
-    return sorted(found, key=_steps)
+    return sorted(found, key=_order)
 
 
 def _first_missing(path: str, known: set[str]) -> str:
@@ -192,18 +192,14 @@ def _upto(path: str) -> list[str]:
     return [path[: step.end()] for step in _STEP.finditer(path)]
 
 
-def _steps(path: str) -> tuple[tuple[int, int, str], ...]:
+def _order(path: str) -> tuple[tuple[int, int, str], ...]:
     """Sorts `[10]` after `[9]`."""
-    return tuple((1, step, "") if isinstance(step, int) else (0, 0, step) for step in _parsed(path))
+    return tuple((1, step, "") if isinstance(step, int) else (0, 0, step) for step in steps(path))
 
 
-def _parsed(path: str) -> tuple[str | int, ...]:
+def steps(path: str) -> tuple[str | int, ...]:
+    """The names and numbers that a path of `fingerprint` is made of."""
     return tuple(
         int(number) if number else orjson.loads(f'"{quoted}"') if quoted else name
         for number, quoted, name in _STEP.findall(path)
     )
-
-
-def value_at(canonical: bytes, path: str) -> Json:
-    """What stands at a path of `fingerprint`, None if nothing does."""
-    return at(orjson.loads(canonical.replace(b"\x00", b"")), _parsed(path))

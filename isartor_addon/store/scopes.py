@@ -42,10 +42,6 @@ class Scopes:
         """How many entries there are in all scopes."""
         return len(self._where)
 
-    def scope_of(self, key: str) -> str | None:
-        """Where `key` is, if it is in memory."""
-        return self._where.get(key)
-
     def fill(self, scope: str, rows: Iterable[tuple[str, bytes]]) -> None:
         """Begin `scope` with these rows; those that are no vectors, or not as long as the last, are left out."""
         self.drop(scope)

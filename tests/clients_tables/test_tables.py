@@ -25,6 +25,7 @@ from tests.clients_tables.recorded import (
     gemini_login,
 )
 from tests.core.asking import ask
+from tests.json_paths import leaves
 
 QUICK = settings(max_examples=60)
 
@@ -70,14 +71,6 @@ def test_the_general_rules_alone_suffice(mode: str) -> None:
     runs = [[disguised(sent) for sent in run(number)] for number in (0, 1)]
     assert {"generic"} == {clients.recognise(sent.headers).name for sent in runs[0]}
     assert [key(sent) for sent in runs[0]] == [key(sent) for sent in runs[1]]
-
-
-def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    if isinstance(value, dict):
-        return [leaf for name, inner in value.items() for leaf in leaves(inner, (*path, name))]
-    if isinstance(value, list):
-        return [leaf for number, inner in enumerate(value) for leaf in leaves(inner, (*path, number))]
-    return [path]
 
 
 LEFT_OUT = {

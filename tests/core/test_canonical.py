@@ -13,6 +13,7 @@ from isartor_addon.core.bookkeeping import is_bookkeeping
 from isartor_addon.core.canonical import Shape, canonical, written
 from isartor_addon.core.client import TextRule, Volatile
 from tests.core.asking import ANTHROPIC, CHAT, GEMINI, RESPONSES, ask
+from tests.json_paths import at, changed, leaves
 
 QUICK = settings(max_examples=60)
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"
@@ -131,22 +132,14 @@ BODIES: dict[str, dict[str, Any]] = {
 CALL_IDS = frozenset({"toolu_0000000001", "call_00000001", "read_0001"})
 
 
-def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The paths of all values that hold no other, tool-call ids left out."""
-    if isinstance(value, dict):
-        return [leaf for name, inner in value.items() for leaf in leaves(inner, (*path, name))]
-    if isinstance(value, list):
-        return [leaf for number, inner in enumerate(value) for leaf in leaves(inner, (*path, number))]
-    return [] if isinstance(value, str) and value in CALL_IDS else [path]
-
-
 def holder(body: Any, path: tuple[Any, ...]) -> Any:
     for step in path[:-1]:
         body = body[step]
     return body
 
 
-LEAVES = [(url, leaf) for url, body in BODIES.items() for leaf in leaves(body)]
+LEAVES = [(url, leaf) for url, body in BODIES.items() for leaf in leaves(body) if at(body, leaf) not in CALL_IDS]
+"""All values of all bodies that hold no other, tool-call ids left out."""
 OTHER = st.one_of(st.text(min_size=1, max_size=30), st.integers(-(2**31), 2**31), st.booleans(), st.none())
 
 
@@ -155,12 +148,10 @@ OTHER = st.one_of(st.text(min_size=1, max_size=30), st.integers(-(2**31), 2**31)
 def test_every_value_counts(place: tuple[str, tuple[Any, ...]], other: Any) -> None:
     """A change of any one value anywhere in a request gives another key."""
     url, path = place
-    body = copy.deepcopy(BODIES[url])
-    at = holder(body, path)
-    if type(at[path[-1]]) is type(other) and at[path[-1]] == other:
+    before = at(BODIES[url], path)
+    if type(before) is type(other) and before == other:
         return
-    at[path[-1]] = other
-    assert ask(url, body).key != ask(url, BODIES[url]).key
+    assert ask(url, changed(BODIES[url], path, other)).key != ask(url, BODIES[url]).key
 
 
 @QUICK

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isartor_addon.core.identity import TOO_DEEP, Identity, differences, digest, fingerprint, value_at
+from isartor_addon.core.identity import TOO_DEEP, Identity, differences, digest, fingerprint, steps
 from tests.core.asking import ANTHROPIC, CHAT, GEMINI, RESPONSES, ask
 from tests.core.test_canonical import BODIES
+from tests.json_paths import at, changed
 
 SESSION = "0b9e4009-7079-403b-aa15-8fd32aa02070"
 
@@ -141,15 +142,6 @@ def test_digest_tells_where_parts_end() -> None:
     assert digest(b"abc") != digest(b"abc", b"")
 
 
-def changed(url: str, *path: Any, to: Any) -> dict[str, Any]:
-    body = copy.deepcopy(BODIES[url])
-    at: Any = body
-    for step in path[:-1]:
-        at = at[step]
-    at[path[-1]] = to
-    return body
-
-
 @pytest.mark.parametrize(
     ("url", "path", "named"),
     [
@@ -170,10 +162,10 @@ def changed(url: str, *path: Any, to: Any) -> dict[str, Any]:
 )
 def test_a_difference_is_named(url: str, path: tuple[Any, ...], named: str) -> None:
     """The path of a changed field is what a person would write."""
-    one, other = ask(url, BODIES[url]), ask(url, changed(url, *path, to="other"))
+    one, other = ask(url, BODIES[url]), ask(url, changed(BODIES[url], path, "other"))
     found = differences(fingerprint(one.canonical), fingerprint(other.canonical))
     assert [named] == found or [named] == sorted({each[: len(named)] for each in found})
-    assert "other" == value_at(other.canonical, named)
+    assert "other" == at(orjson.loads(other.canonical), steps(named))
 
 
 def test_differences_of_headers_and_target_are_named() -> None:
@@ -207,7 +199,7 @@ def test_odd_names_have_paths(name: str) -> None:
     """A field may be named anything; its path leads to it."""
     canonical = ask(CHAT, hello(extra={name: 7})).canonical
     paths = [path for path in fingerprint(canonical) if path.startswith("body.extra")]
-    assert [7] == [value_at(canonical, path) for path in paths]
+    assert [7] == [at(orjson.loads(canonical), steps(path)) for path in paths]
 
 
 def test_a_fingerprint_is_bounded() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -17,6 +16,7 @@ from isartor_addon.core.scope import LARGEST, LONGEST, Scope, find_scope, offers
 from isartor_addon.wire import WIRES, find
 from tests.clients_tables.recorded import MODES, Sent, claude, copilot, gemini
 from tests.core.asking import ANTHROPIC, CHAT, GEMINI, RESPONSES, ask
+from tests.json_paths import changed, leaves
 
 OLLAMA = "http://ollama.test/api/generate"
 UNIFIED = "https://cloudcode-pa.googleapis.com/v1internal:generateContent"
@@ -89,23 +89,6 @@ RICH = chat(
     tools=[{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}],
     logit_bias={"1": 2},
 )
-
-
-def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    if isinstance(value, dict):
-        return [leaf for name, inner in value.items() for leaf in leaves(inner, (*path, name))]
-    if isinstance(value, list):
-        return [leaf for number, inner in enumerate(value) for leaf in leaves(inner, (*path, number))]
-    return [path]
-
-
-def changed(body: Any, path: tuple[Any, ...], value: Any) -> Any:
-    body = copy.deepcopy(body)
-    at = body
-    for step in path[:-1]:
-        at = at[step]
-    at[path[-1]] = value
-    return body
 
 
 @pytest.mark.parametrize("path", [path for path in leaves(RICH) if path[:2] != ("messages", 3)], ids=str)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from isartor_addon.core.errors import BadReply, ClientMistake, Untranslatable
 from isartor_addon.wire import WIRES
 from isartor_addon.wire.base import Mode
+from tests.json_paths import changed, places
 from tests.wire.chat_bodies import values
 from tests.wire.transcripts import Transcript, transcripts
 
@@ -39,25 +40,6 @@ JUNK = [
 
 def cases(name: str) -> list[Transcript]:
     return [case for case in transcripts() if case.wire.name == name]
-
-
-def places(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    """Every place in a JSON value."""
-    inner: list[tuple[str | int, Any]] = []
-    if isinstance(value, dict):
-        inner = list(value.items())
-    elif isinstance(value, list):
-        inner = list(enumerate(value))
-    return [path] + [place for name, each in inner for place in places(each, (*path, name))]
-
-
-def changed(value: Any, path: tuple[str | int, ...], new: Any) -> Any:
-    """`value` with something else at `path`."""
-    if not path:
-        return new
-    copy = dict(value) if isinstance(value, dict) else list(value)
-    copy[path[0]] = changed(value[path[0]], path[1:], new)
-    return copy
 
 
 def mutated(data: st.DataObject, value: Any) -> Any:

@@ -31,7 +31,6 @@ class Flight:
         self.state: State = "waiting"
         self.headers: tuple[tuple[str, str], ...] = ()
         self.chunks: list[bytes] = []
-        self.followers = 0
         self.whole = False
         """Whether the reply has come to its end, and is being checked: it lands, or is lost, any moment."""
         self.leased = False

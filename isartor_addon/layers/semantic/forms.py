@@ -84,10 +84,6 @@ def normal(text: str) -> str:
     return unicodedata.normalize("NFC", text).translate(QUOTES)
 
 
-FUNCTION = lexicon.LITERAL | {word.upper() for word in lexicon.SILENT | lexicon.AUXILIARIES if len(word) > 1}
-"""In capitals they are names, unless all is."""
-
-
 def scan(text: str) -> Iterator[Item]:
     """The words of a normal text, what has a form of its own, and its pauses, in order."""
     shouted = text.isupper()

@@ -75,7 +75,6 @@ PERSONS = (
 )
 SUBJECTS = frozenset("i we you he she they".split())
 ASKED = frozenset("how why where when who which".split())
-PARTICLES = frozenset("you your he she they them".split())
 TIES = lexicon.LIGHT | lexicon.MARKERS.keys()
 WRITE, PURPOSE = stem("write"), stem("purpose")
 WRITTEN = {stem("return"): stem("get"), one_for_all("implementation"): ""}

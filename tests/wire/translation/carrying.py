@@ -9,7 +9,7 @@ from typing import Any
 from isartor_addon.core.prompt import Opaque, Part, Text, Thinking, ToolCall
 from isartor_addon.core.reply import Reply
 from isartor_addon.wire import WIRES
-from isartor_addon.wire.base import Mode, Route, Wire, one_of
+from isartor_addon.wire.base import Mode, Route, Wire
 from isartor_addon.wire.translate import Offered, Passage, translate_request
 
 FOUR = ("openai_chat", "openai_responses", "anthropic_messages", "gemini")
@@ -50,7 +50,7 @@ PDF = "JVBERi0xLjQ="
 
 def route_of(name: str) -> Route:
     """A route of a wire."""
-    route = one_of([WIRES[name]], "POST", "host", PATHS[name], {})
+    route = WIRES[name].route("POST", "host", PATHS[name], {})
     assert route is not None
     return route
 
