@@ -137,6 +137,9 @@ class Lane:
         "printed or saved flows), or `always`, or `never`.",
         choices=("always", "when_watched", "never"),
     )
+    splice: bool = setting(
+        True, "Give the bytes of connections with repeats a short way to the lane, for a fraction of the time."
+    )
     quick_hooks: bool = setting(
         True, "What takes no lane: have mitmproxy ask only those of its addons for an event that know of it."
     )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 type Commands = Generator[commands.Command, Any, None]
 type BodyEvent = h11.Data | h11.EndOfMessage | None
 
-_ABOVE = (
+ABOVE = (
     modes.HttpProxy,
     modes.ReverseProxy,
     modes.TransparentProxy,
@@ -39,7 +39,7 @@ _ABOVE = (
     tls.ServerTLSLayer,
     tls.ClientTLSLayer,
 )
-"""Layers that hand a stream's bytes on as they are, but for TLS."""
+"""Layers that hand a client's bytes and a stream's on as they are, but for TLS."""
 _TOWARDS_SERVER = (tls.ServerTLSLayer, http_layers.HttpClient, _http1.Http1Client)
 PIECE = 64 * 1024
 """Bytes taken from a socket at a time."""
@@ -48,7 +48,7 @@ RECORD = 16 * 1024
 RECEIVED = bytearray(PIECE)
 """What has just come from a socket. One for all: nothing is left in it when the next socket is read."""
 _lib, _ffi = SSL._lib, SSL._ffi  # type: ignore[attr-defined]
-_received, _plain, _sent = _ffi.from_buffer(RECEIVED), _ffi.new("char[]", PIECE), _ffi.new("char[]", PIECE)
+_received, _plain, _sent = _ffi.from_buffer(RECEIVED), _ffi.new("char[]", PIECE + 2 * RECORD), _ffi.new("char[]", PIECE)
 
 
 @dataclass(slots=True)
@@ -142,7 +142,7 @@ class Junction:
     async def give_back(self) -> None:
         """Let mitmproxy go on where `read` stopped."""
         if self.server_tls is not None:
-            _wake_child_of(self.server_tls)
+            wake_child_of(self.server_tls)
         await self.connections.server_event(events.DataReceived(self.reading.conn, b""))
 
 
@@ -168,15 +168,14 @@ class Cipher:
             to its end or a fault, which mitmproxy will then see for itself.
         """
         _lib.BIO_write(self._into, _received, size)
-        data = b""
-        while True:
-            got = _lib.SSL_read(self._ssl, _plain, PIECE)
+        have = 0
+        while _lib.BIO_get_mem_data(self._into, _ffi.NULL):
+            got = _lib.SSL_read(self._ssl, _plain + have, len(_plain) - have)
             if got <= 0:
                 ended = self._has_ended(got)
-                return data, self._output(), ended
-            data = data + _ffi.buffer(_plain, got)[:] if data else _ffi.buffer(_plain, got)[:]
-            if not _lib.BIO_get_mem_data(self._into, _ffi.NULL):
-                return data, b"", False
+                return _ffi.buffer(_plain, have)[:], self._output(), ended
+            have += got
+        return _ffi.buffer(_plain, have)[:], b"", False
 
     def encrypt(self, data: bytes) -> bytes:
         """
@@ -200,6 +199,8 @@ class Cipher:
         return self._tls.bio_read(size)
 
     def _has_ended(self, result: int) -> bool:
+        if _lib.SSL_get_error(self._ssl, result) == _lib.SSL_ERROR_WANT_READ:
+            return False
         try:
             self._tls._raise_ssl_error(self._ssl, result)
         except SSL.WantReadError:
@@ -224,7 +225,7 @@ class _Reads:
         return self._said
 
 
-def _wake_child_of(layer_: tls.TLSLayer) -> None:
+def wake_child_of(layer_: tls.TLSLayer) -> None:
     """Have the layer hand an event without data down, which it would otherwise keep."""
 
     def receive_data(data: bytes) -> Commands:
@@ -260,7 +261,7 @@ def _stream_of(flow: http.HTTPFlow, layers: list[layer.Layer]) -> http_layers.Ht
 
 def _join(flow: http.HTTPFlow, handler: server.ConnectionHandler, stream: http_layers.HttpStream) -> Junction | None:
     above = stream.context.layers[: stream.context.layers.index(stream)]
-    if not above or any(type(each) not in _ABOVE or each._paused for each in above):
+    if not above or any(type(each) not in ABOVE or each._paused for each in above):
         return None
     client, upstream = flow.client_conn, flow.server_conn
     https = [each for each in above if isinstance(each, http_layers.HttpLayer)]
@@ -278,7 +279,7 @@ def _join(flow: http.HTTPFlow, handler: server.ConnectionHandler, stream: http_l
         return None
     client_tls = [each for each in above if isinstance(each, tls.ClientTLSLayer)]
     server_tls = [each for each in (*above, *below) if isinstance(each, tls.ServerTLSLayer) and each.conn is upstream]
-    if not _covers(client_tls, client) or not _covers(server_tls, upstream):
+    if not covers(client_tls, client) or not covers(server_tls, upstream):
         return None
     server_io, client_io = handler.transports.get(upstream), handler.transports.get(client)
     if server_io is None or client_io is None or writing.response is None:
@@ -297,7 +298,7 @@ def _join(flow: http.HTTPFlow, handler: server.ConnectionHandler, stream: http_l
     )
 
 
-def _covers(found: Sequence[tls.TLSLayer], conn: connection.Connection) -> bool:
+def covers(found: Sequence[tls.TLSLayer], conn: connection.Connection) -> bool:
     """Whether this is all the TLS of a connection, and it is open."""
     open_ = all(each.tunnel_state is TunnelState.OPEN and each.conn is conn for each in found)
     return open_ and len(found) == int(conn.tls)

@@ -30,6 +30,7 @@ from isartor_addon.proxy.memo import Known, Memo, Opening, Openings
 from isartor_addon.proxy.ours import is_ours, routes_of
 from isartor_addon.proxy.request_reader import Head, RequestReader
 from isartor_addon.proxy.requests import Requests, asked_by, put_answer
+from isartor_addon.proxy.shortcut import Shortcuts
 from isartor_addon.proxy.splice import Watch
 from isartor_addon.proxy.tee import Tee
 
@@ -66,6 +67,7 @@ class Lane:
         prepare: Callable[[http.HTTPFlow], None],
         gate: Gate,
         display: Display,
+        shortcuts: Shortcuts,
     ) -> None:
         """
         Args:
@@ -74,12 +76,14 @@ class Lane:
             prepare: what our hook `requestheaders` does with a flow.
             gate: says when to step aside.
             display: takes the flows that are to be shown.
+            shortcuts: lead bytes here past mitmproxy's layers.
         """
         self.house = house
         self.requests = requests
         self.prepare = prepare
         self.gate = gate
         self.display = display
+        self.shortcuts = shortcuts
         self.memo = Memo()
         self.openings = Openings()
 
@@ -103,11 +107,10 @@ class Lane:
 
 @dataclass(slots=True)
 class _Answered:
-    """What is to be written, and the flow to show."""
+    """What is to be written, and whether the connection ends with it."""
 
     data: bytes
     closes: bool
-    flow: http.HTTPFlow | None
 
 
 class _Connection:
@@ -119,6 +122,8 @@ class _Connection:
         self._client = below.context.client
         self._reader = RequestReader[Opening](self._read_head)
         self._closed = False
+        self._missed = False
+        """Whether what is held back was found to be no repeat, and the layer below has not got it yet."""
         self._tunnel: internals.Tunnel | None = None
         self._server: internals.Http1Server | None = None
         self._upstream: object = None
@@ -135,7 +140,7 @@ class _Connection:
             return
         elif isinstance(event, events.DataReceived) and self._tunnel is not None:
             yield from self._tunnel.lead(event, self._pass_on)
-        elif isinstance(event, events.DataReceived) and self._may_read():
+        elif isinstance(event, events.DataReceived) and not self._missed and self._may_read():
             yield from self._read(event.data)
         else:
             if self._reader:
@@ -157,38 +162,56 @@ class _Connection:
         return self._server is not None and internals.is_idle(self._server) and self._lane.gate.is_open()
 
     def _read(self, data: bytes) -> internals.Commands:
-        reader = self._reader
+        answers, rest = self._gather(data)
+        for answered in answers:
+            yield commands.SendData(self._client, answered.data)
+            if answered.closes:
+                self._closed = True
+                self._reader.all()
+                yield commands.CloseConnection(self._client)
+                return
+        if rest:
+            yield from self._hand_over()
+        elif answers:
+            self._lane.shortcuts.open_soon(self._below, self)
+
+    def take(self, data: bytes) -> tuple[list[bytes], bool]:
+        """The same for bytes that come by the short way; see `Answers`."""
+        if not self._may_read():
+            self._reader.hold(data)
+            self._missed = True
+            return [], True
+        answers, rest = self._gather(data, may_close=False)
+        return [answered.data for answered in answers], rest
+
+    def _gather(self, data: bytes, *, may_close: bool = True) -> tuple[list[_Answered], bool]:
+        """Take more bytes; the answers that are due, and whether the layer below must have what is held."""
+        reader, answers = self._reader, list[_Answered]()
         if not reader and (known := self._lane.memo.get(self._digest(data))) is not None:
             # All of it is one request that was read before.
-            if (answered := self._find(self._repeat, known, data)) is None:
-                yield from self._pass_on(events.DataReceived(self._client, data))
-            else:
-                yield from self._write(answered)
-            return
+            if (may_close or not known.closes) and (answered := self._find(self._repeat, known, data)) is not None:
+                return [answered], False
+            reader.hold(data)
+            self._missed = may_close or not known.closes
+            return answers, True
         goes_on = reader.take(data)
         while goes_on and (head := reader.head) is not None and reader.whole:
+            if head.meaning.closes and not may_close:
+                return answers, True
             if (answered := self._find(self._look_up, head, reader.request())) is None:
                 goes_on = False
                 break
-            yield from self._write(answered)
-            if self._closed:
-                reader.all()
-                return
+            answers.append(answered)
+            if answered.closes:
+                return answers, False
             goes_on = reader.next()
-        if not goes_on:
-            yield from self._hand_over()
+        self._missed = not goes_on
+        return answers, not goes_on
 
     def _hand_over(self) -> internals.Commands:
         """Let the layer below have what was held back."""
+        self._missed = False
         yield from self._pass_on(events.DataReceived(self._client, self._reader.all()))
-
-    def _write(self, answered: _Answered) -> internals.Commands:
-        yield commands.SendData(self._client, answered.data)
-        if answered.flow is not None:
-            self._lane.display.show(answered.flow)
-        if answered.closes:
-            self._closed = True
-            yield commands.CloseConnection(self._client)
 
     def _find[T](self, how: Callable[[T, bytes], _Answered | None], what: T, raw: bytes) -> _Answered | None:
         """Look for an answer; a fault of ours is none."""
@@ -207,6 +230,9 @@ class _Connection:
             try:
                 opening = self._open(head)
             except (ValueError, AssertionError):  # mitmproxy will say what it does not like
+                return None
+            except Exception as error:
+                logger.warning("%s; the request takes mitmproxy's own way", describe_fault(error))
                 return None
             if opening is None:
                 return None
@@ -262,10 +288,11 @@ class _Connection:
         house = self._lane.house()
         told = convert.said(exchange, layer=answer.layer, deflected=True, age_s=answer.age_s)
         data = convert.written_response(answer.status, answer.body, answer.headers, {**told, **answer.told})
-        flow = self._flow(known, exchange, answer, raw) if self._lane.gate.watched else None
+        if self._lane.gate.watched:
+            self._lane.display.show(self._flow(known, exchange, answer, raw))
         house.journal.record(exchange, layer=answer.layer, status=answer.status)
         house.accounts.enter(exchange, layer=answer.layer, status=answer.status, usage=answer.usage)
-        return _Answered(data, known.closes, flow)
+        return _Answered(data, known.closes)
 
     def _flow(self, known: Known, exchange: Exchange, answer: Answer, raw: bytes) -> http.HTTPFlow:
         """The flow that the hooks would have made."""

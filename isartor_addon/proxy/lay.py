@@ -44,6 +44,7 @@ def lay(hooks: Hooks, house: Callable[[], House], *, requests: Requests, tasks: 
         from isartor_addon.proxy.display import Display
         from isartor_addon.proxy.gate import Gate
         from isartor_addon.proxy.lane import Lane
+        from isartor_addon.proxy.shortcut import Shortcuts
 
         fault = internals.rehearse(ctx.options)
     except (ImportError, AttributeError) as error:
@@ -52,7 +53,14 @@ def lay(hooks: Hooks, house: Callable[[], House], *, requests: Requests, tasks: 
         logger.warning("this mitmproxy is built otherwise (%s): the fast lane stays off, answers take longer", fault)
         return None
     gate = Gate(hooks, lambda: house().config.lane)
-    lane = Lane(house, requests=requests, prepare=hooks.prepare, gate=gate, display=Display(tasks))
+    lane = Lane(
+        house,
+        requests=requests,
+        prepare=hooks.prepare,
+        gate=gate,
+        display=Display(tasks),
+        shortcuts=Shortcuts(tasks, lambda: house().config.lane.splice),
+    )
     # Scripts stand before mitmproxy's own `next_layer`; this one must stand behind it.
     ctx.master.addons.add(lane)
     return lane

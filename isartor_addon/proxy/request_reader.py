@@ -66,6 +66,10 @@ class RequestReader[T]:
             self.head = self._read_head(head)
         return self.head is not None
 
+    def hold(self, data: bytes) -> None:
+        """Gather bytes that are not to be looked at, or not yet."""
+        self._held += data
+
     @property
     def whole(self) -> bool:
         """Whether the request is complete."""
