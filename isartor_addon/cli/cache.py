@@ -61,8 +61,8 @@ def _key(text: str) -> str:
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it."""
-    if arguments.action == "wrong":
-        return _wrong(arguments)
+    if arguments.action in _CORRECTIONS:
+        return _CORRECTIONS[arguments.action](arguments)
     with open_shelf(config_of(arguments)) as shelf:
         return _ACTIONS[arguments.action](arguments, shelf)
 
@@ -87,10 +87,11 @@ def _list(arguments: argparse.Namespace, shelf: Shelf) -> int:
     return 0
 
 
-def _clear(arguments: argparse.Namespace, shelf: Shelf) -> int:
-    removed = shelf.remove(
-        model=arguments.model, host=arguments.host, older_than_s=arguments.older_than, key=arguments.key or ""
-    )
+def _clear(arguments: argparse.Namespace) -> int:
+    with open_corrections(config_of(arguments)) as corrections:
+        removed = corrections.clear(
+            model=arguments.model, host=arguments.host, older_than_s=arguments.older_than, key=arguments.key or ""
+        )
     if arguments.json:
         print_json({"removed": removed})
     else:
@@ -136,7 +137,9 @@ def _pin(arguments: argparse.Namespace, shelf: Shelf) -> int:
     return 0
 
 
-_ACTIONS = {"stats": _stats, "list": _list, "clear": _clear, "show": _show, "pin": _pin}
+_ACTIONS = {"stats": _stats, "list": _list, "show": _show, "pin": _pin}
+_CORRECTIONS = {"clear": _clear, "wrong": _wrong}
+"""What also touches the evidence of the semantic layer."""
 
 
 def _not_found(key: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -79,6 +79,9 @@ class Shelf(Protocol):
 
     def find(self, key: str) -> Entry | None:
         """The entry whose key begins with `key` (at least 6 hex digits), newest first."""
+
+    def keys(self) -> Collection[str] | None:
+        """The keys of everything that is stored, fresh or not; None when that is not known."""
 
     def remove(self, *, model: str = "", host: str = "", older_than_s: float | None = None, key: str = "") -> int:
         """Remove what matches all that is given, what is pinned only if `key` names it; give the number."""
@@ -229,6 +232,11 @@ class Evidence(Protocol):
 
     def taught(self, one: str, other: str, similarity: float) -> None:
         """These words were taken for the same question, and are not."""
+
+    def forget(self, stored: Collection[str], *, lessons: bool) -> None:
+        """Forget the hits and near misses of answers that are not `stored` any more; with `lessons` also what checks
+        of them have shown, all words that were taught, and how many there were of each.
+        """
 
     def close(self) -> None:
         """Write what waits, and end."""

@@ -43,5 +43,5 @@ class Commands:
     @command.command("isartor.cache.clear")
     def clear(self, model: str = "", host: str = "") -> str:
         """Remove stored answers, all or those of a model or host (patterns like `gpt-4o*`); pinned ones stay."""
-        removed = self._house().store.remove(model=model, host=host)
+        removed = self._house().corrections.clear(model=model, host=host)
         return f"{removed} removed"

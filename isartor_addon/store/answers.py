@@ -139,7 +139,7 @@ class AnswerStore:
         self._read.close()
         self._write.close()
 
-    # What the semantic index asks.
+    # What the semantic index asks, and people who clear it.
 
     def keys(self) -> frozenset[str] | None:
         """The keys of everything on disk, expired or not; None when that is not known. Waits, in this thread."""

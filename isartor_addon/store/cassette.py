@@ -105,6 +105,10 @@ class Cassette:
         """The newest recording whose key begins with `key`."""
         return next((entry for entry in self.entries() if entry.key.startswith(key)), None)
 
+    def keys(self) -> frozenset[str]:
+        """The keys of all entries."""
+        return frozenset(entry.key for entry in self.entries())
+
     def remove(self, *, model: str = "", host: str = "", older_than_s: float | None = None, key: str = "") -> int:
         """
         Remove what matches everything that is given.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -126,6 +126,21 @@ class EvidenceStore:
         """These words were taken for the same question, and are not."""
         self._soon(lambda database: _insert(database, "taught", "one, other, similarity", (one, other, similarity)))
 
+    def forget(self, stored: Collection[str], *, lessons: bool) -> None:
+        """Forget hits and near misses of answers that are not `stored`; with `lessons` also what they have taught."""
+
+        def work(database: sqlite3.Connection) -> None:
+            for table in ("served", "missed", *(("checks",) if lessons else ())):
+                known = database.execute(f"SELECT DISTINCT key FROM {table}").fetchall()  # noqa: S608
+                gone = [(key,) for (key,) in known if key not in stored]
+                database.executemany(f"DELETE FROM {table} WHERE key = ?", gone)  # noqa: S608
+            if lessons:
+                database.execute("DELETE FROM taught")
+                database.execute("DELETE FROM counts")
+
+        if self._waiting or self._path.exists():  # else there is nothing to forget, and no file to be made
+            self._soon(work)
+
     def close(self) -> None:
         """Write what waits, and end."""
         with suppress(RuntimeError):
@@ -186,6 +201,7 @@ class EvidenceStore:
         try:
             connection.execute("PRAGMA journal_mode = wal")
             connection.execute("PRAGMA synchronous = normal")
+            connection.execute("PRAGMA secure_delete = on")  # what is forgotten are somebody's words
             connection.executescript(_SCHEMA)
         except BaseException:
             connection.close()

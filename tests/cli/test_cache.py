@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from isartor_addon.cli import main
 from isartor_addon.cli.settings import duration, seconds
 from isartor_addon.config.schema import Config
 from isartor_addon.core.recording import Entry
+from isartor_addon.layers.ports import Hit
+from isartor_addon.semantics import open_evidence
 from tests.store.making import entry
 
 NOW = time.time()
@@ -73,6 +76,19 @@ def test_clear_removes_what_matches_all_flags(
     """Flags narrow down what is removed; without any everything goes."""
     assert {"removed": 2 - len(left)} == said(capsys, "cache", "clear", *flags)
     assert [ENTRIES[number].key for number in left] == [each.key for each in stored(home)]
+
+
+@pytest.mark.parametrize("flags", [[], ["--model", "gpt-*"]])
+def test_clear_leaves_no_word_of_hits(flags: list[str], home: Path) -> None:
+    """Who was given an answer that is cleared, and in which words they asked, is cleared with it."""
+    config = Config(home=str(home))
+    with closing(open_evidence(config)) as evidence:
+        for each in ENTRIES:
+            evidence.served(Hit("cc" * 32, f"the words to {each.model}", each.key, 0.95))
+    assert 0 == main(["cache", "clear", *flags])
+    with closing(open_evidence(config)) as evidence:
+        found = [evidence.hit(each.key) for each in ENTRIES]
+    assert ([None, "the words to claude-x"] if flags else [None, None]) == [hit and hit.words for hit in found]
 
 
 def test_pinned_answers_stay(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

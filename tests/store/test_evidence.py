@@ -61,6 +61,31 @@ def test_the_nearest_misses_come_first(tmp_path: Path) -> None:
         assert [("one", "other", 0.95)] == list(report.taught)
 
 
+@pytest.mark.parametrize(("lessons", "left"), [(False, (2, 2, 1)), (True, (0, 1, 0))])
+def test_what_is_forgotten_is_gone(tmp_path: Path, lessons: bool, left: tuple[int, int, int]) -> None:
+    """Hits and near misses of answers that are not stored, with their words; what checks have taught, if wanted."""
+    path = tmp_path / "e.db"
+    with closing(EvidenceStore(path)) as store:
+        for key, words in ((A, "gone"), (B, "kept")):
+            store.served(Hit("cc" * 32, words, key, 0.95))
+            store.missed("cc" * 32, key, 0.8, "number")
+            store.checked("s", check(key), "")
+        store.taught("one", "other", 0.95)
+        store.forget({B}, lessons=lessons)
+        report = store.report()
+        assert [B] == [miss.key for miss in report.misses]
+        assert left == (report.checks, len(of(store)), len(report.taught))
+        assert (None, "kept") == (store.hit(A), (hit := store.hit(B)) and hit.words)
+    assert b"gone" not in path.read_bytes()
+
+
+def test_nothing_is_made_to_forget_in(tmp_path: Path) -> None:
+    """Where there is no evidence, none is begun."""
+    with closing(EvidenceStore(tmp_path / "e.db")) as store:
+        store.forget(set(), lessons=True)
+    assert [] == list(tmp_path.iterdir())
+
+
 def test_it_is_bounded(tmp_path: Path) -> None:
     """Of a scope the latest checks count."""
     with closing(EvidenceStore(tmp_path / "e.db")) as store:

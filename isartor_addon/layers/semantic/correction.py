@@ -1,4 +1,6 @@
-"""A person's word: an answer was wrong. It is not given again, to no words, and its neighbours are trusted less."""
+"""A person's word: an answer was wrong, or is to go. It is not given again, to no words; where it was wrong, its
+neighbours are trusted less.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +41,23 @@ class Corrections:
             StoreError: the store cannot be written now.
         """
         return [entry.key for entry, hit in self._meant(key) if self._take_back(entry, hit, caller=caller)]
+
+    def clear(self, *, model: str = "", host: str = "", older_than_s: float | None = None, key: str = "") -> int:
+        """
+        Remove what matches all that is given, as `Shelf.remove` does, and what is known of hits of it; without any
+        choice also what was learned from checks.
+
+        Returns:
+            How many answers were removed.
+
+        Raises:
+            StoreError: the store cannot be written now.
+        """
+        removed = self._shelf.remove(model=model, host=host, older_than_s=older_than_s, key=key)
+        stored = self._shelf.keys() if self._evidence is not None else None
+        if self._evidence is not None and stored is not None:
+            self._evidence.forget(stored, lessons=not (model or host or key or older_than_s is not None))
+        return removed
 
     def _meant(self, key: str) -> Iterator[tuple[Entry, Hit | None]]:
         """The entries that may have answered, and how where it was to other words."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -131,6 +131,14 @@ class FakeEvidence:
     def taught(self, one: str, other: str, similarity: float) -> None:
         """Hold it."""
         self.pairs.append((one, other, similarity))
+
+    def forget(self, stored: Collection[str], *, lessons: bool) -> None:
+        """Let go of it."""
+        self.hits = [hit for hit in self.hits if hit.key in stored]
+        self.misses = [miss for miss in self.misses if miss[1] in stored]
+        if lessons:
+            self.said = [each for each in self.said if each[1].key in stored]
+            self.pairs = []
 
     def close(self) -> None:
         """Nothing is open."""

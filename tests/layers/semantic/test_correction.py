@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from isartor_addon.core.recording import Entry
+from isartor_addon.layers.ports import Check
 from isartor_addon.layers.semantic.correction import WHY, Corrections
 from tests.layers.play import FakeAnswers
 from tests.layers.semantic.stage import ONE, OTHER, Stage, asked, said
@@ -27,9 +28,20 @@ class FakeShelf:
         """By the beginning of its key."""
         return next((entry for entry in self.entries() if entry.key.startswith(key)), None)
 
+    def keys(self) -> set[str]:
+        """All."""
+        return set(self.answers.held)
+
     def remove(self, *, model: str = "", host: str = "", older_than_s: float | None = None, key: str = "") -> int:
-        """By its key."""
-        return int(self.answers.held.pop(key, None) is not None)
+        """By key and model; what is pinned stays where the key does not name it."""
+        gone = {
+            each.key
+            for each in self.entries()
+            if key in ("", each.key) and model in ("", each.model) and (key or not each.pinned)
+        }
+        for each in gone:
+            del self.answers.held[each]
+        return len(gone)
 
     def pin(self, key: str, *, pinned: bool = True) -> Entry | None:
         """Not needed."""
@@ -105,8 +117,33 @@ def test_nobody_takes_back_what_is_another_s() -> None:
     asyncio.run(scene())
 
 
+def test_what_is_cleared_leaves_no_words() -> None:
+    """Clearing some answers forgets who got them; clearing all forgets what was learned of those that are gone, too."""
+    stage = Stage()
+
+    async def scene() -> None:
+        entry, _ = await hit(stage)
+        kept = replace(await stage.teach(asked(ONE, model="gpt-4"), said()), pinned=True)
+        stage.answers.held[kept.key] = kept
+        about = [Check(each.key, 0.95, True, 1.0) for each in (entry, kept)]
+        for check in about:
+            stage.evidence.checked(entry.scope, check, "")
+        stage.evidence.taught(ONE, OTHER, 0.95)
+        assert 1 == corrections(stage).clear(model="gpt-4o")
+        assert [] == stage.evidence.hits
+        assert (2, 1) == (len(stage.evidence.said), len(stage.evidence.pairs))
+        assert 0 == corrections(stage).clear()
+        assert [about[1]] == [check for _, check, _ in stage.evidence.said]
+        assert [] == stage.evidence.pairs
+
+    asyncio.run(scene())
+
+
 def test_it_works_without_the_semantic_layer() -> None:
     """Where that is off, an answer to its own words is taken back."""
     stage = Stage()
     entry = asyncio.run(stage.teach(asked(ONE), said()))
-    assert [entry.key] == Corrections(FakeShelf(stage.answers), None, stage.clock).wrong(entry.key)
+    alone = Corrections(FakeShelf(stage.answers), None, stage.clock)
+    assert [entry.key] == alone.wrong(entry.key)
+    asyncio.run(stage.teach(asked(ONE), said()))
+    assert 1 == alone.clear()
