@@ -6,7 +6,8 @@ import asyncio
 import logging
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import closing
 from itertools import takewhile
 
 from isartor_addon.config.places import places
@@ -19,6 +20,7 @@ from isartor_addon.layers.semantic.layer import SemanticLayer
 from isartor_addon.layers.semantic.rules import Rules
 from isartor_addon.store.answers import AnswerStore
 from isartor_addon.store.evidence import EvidenceStore
+from isartor_addon.store.leases import FileLeases
 from isartor_addon.store.vectors import VectorStore
 
 logger = logging.getLogger(__name__)
@@ -42,7 +44,8 @@ class Semantics:
         self._store = store
         self._closing = threading.Event()
         self._embedder = embedder
-        self._vectors = VectorStore(places(config).semantic, embedder=embedder.id, clock=clock, stored=store.keys)
+        self._folder = places(config).semantic
+        self._vectors = VectorStore(self._folder, embedder=embedder.id, clock=clock, stored=store.keys)
         self.evidence = open_evidence(config)
         self.layer = SemanticLayer(
             store,
@@ -76,8 +79,7 @@ class Semantics:
     def _prepare(self) -> None:
         """File what is stored, if the index was lost; load the model, if there is something to compare with."""
         try:
-            if self._vectors.is_new():
-                asyncio.run(self.layer.fill(self._entries()))
+            self._fill()
             filed = self._vectors.stats()["rows"]
             if filed and not self._closing.is_set():
                 asyncio.run(self.layer.warm())
@@ -87,8 +89,20 @@ class Semantics:
                 return
             logger.info("stored questions are answered in their own words only: %s", error)
 
-    def _entries(self) -> Iterator[Entry]:
-        return takewhile(lambda _: not self._closing.is_set(), self._store.entries())
+    def _fill(self) -> None:
+        """File what is stored and not yet filed, if no other process does; where this ends, the next start goes on."""
+        filed = self._vectors.unfilled()
+        if filed is None:
+            return
+        with closing(FileLeases(self._folder / "filling")) as leases:
+            if leases.take("filling"):
+                asyncio.run(self.layer.fill(self._unfiled(filed)))
+                if not self._closing.is_set():
+                    self._vectors.mark_filled()
+
+    def _unfiled(self, filed: Collection[str]) -> Iterator[Entry]:
+        stored = takewhile(lambda _: not self._closing.is_set(), self._store.entries())
+        return (entry for entry in stored if entry.key not in filed)
 
 
 def open_evidence(config: Config) -> EvidenceStore:

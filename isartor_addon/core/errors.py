@@ -12,7 +12,8 @@ The exceptions, as a tree.
   * Untranslatable        one wire cannot say what the other said; nothing is dropped silently
   * KeyWithheld           a provider's key would have gone to somebody else
   * ConfigError           a setting is wrong; the sentence names key and value
-  * EmbedderError         a text cannot be embedded, or not now
+  * EmbedderError         there are no vectors to be had now
+    * NotEmbeddable       the embedder cannot read this text, now or ever
   * StoreError            the store cannot be read or written now
   * TrustError            our CA, the bundle with it or the system's store of trusted roots cannot be read or written
 """
@@ -95,7 +96,11 @@ class ConfigError(IsartorError):
 
 
 class EmbedderError(IsartorError):
-    """A text cannot be embedded, or not now."""
+    """There are no vectors to be had now."""
+
+
+class NotEmbeddable(EmbedderError):
+    """The embedder cannot read all of a text: it is too long, or has words that the model does not know."""
 
 
 class StoreError(IsartorError):

@@ -105,8 +105,8 @@ class Embedder(Protocol):
         One vector of unit length a text.
 
         Raises:
-            EmbedderError: there are none to be had now, or the model cannot read all of a text: it is too long, or has
-                words that the model does not know.
+            EmbedderError: there are none to be had now.
+            NotEmbeddable: the model cannot read all of a text: it is too long, or has words that it does not know.
         """
 
     async def windows(self, text: str) -> int:

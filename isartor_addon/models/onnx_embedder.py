@@ -56,8 +56,8 @@ class OnnxEmbedder:
         One vector of unit length [384] a text.
 
         Raises:
-            EmbedderError: the model cannot be loaded, too many calls wait, or a text is too long or has words that the
-                model does not know; see `models/reading.py`.
+            EmbedderError: the model cannot be loaded, or too many calls wait.
+            NotEmbeddable: a text is too long or has words that the model does not know; see `models/reading.py`.
         """
 
         def work() -> list[Vector]:

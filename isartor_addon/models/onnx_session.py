@@ -50,7 +50,7 @@ class OnnxSession:
         that the model cannot see at once.
 
         Raises:
-            EmbedderError: see `Reader.windows`.
+            NotEmbeddable: see `Reader.windows`.
         """
         vectors = [self._run(window) for window in self.reader.windows(text)]
         if len(vectors) == 1:

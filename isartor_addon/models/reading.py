@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from isartor_addon.core.errors import EmbedderError
+from isartor_addon.core.errors import NotEmbeddable
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -42,20 +42,20 @@ class Reader:
         The token ids of `text`, marks included, in windows of about equal length: all of it stands in one of them.
 
         Raises:
-            EmbedderError: it is longer than `MOST_WINDOWS`, or has words that the model does not know, by which it
+            NotEmbeddable: it is longer than `MOST_WINDOWS`, or has words that the model does not know, by which it
                 cannot tell two texts apart.
         """
         if len(text) > MOST_CHARACTERS:
-            raise EmbedderError(
+            raise NotEmbeddable(
                 f"the text is too long to be embedded: {len(text)} characters, at most {MOST_CHARACTERS}"
             )
         ids = self._tokenizer.encode(text, add_special_tokens=False).ids
         unknown = ids.count(self._unknown)
         if unknown:
-            raise EmbedderError(f"the text has words that the model does not know: {unknown} of {len(ids)} tokens")
+            raise NotEmbeddable(f"the text has words that the model does not know: {unknown} of {len(ids)} tokens")
         count = max(1, -(-len(ids) // WINDOW))
         if count > MOST_WINDOWS:
-            raise EmbedderError(
+            raise NotEmbeddable(
                 f"the text is too long to be embedded: {len(ids)} tokens, at most {MOST_WINDOWS * WINDOW}"
             )
         edges = [len(ids) * place // count for place in range(count + 1)]

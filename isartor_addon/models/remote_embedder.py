@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from isartor_addon.core.errors import EmbedderError
+from isartor_addon.core.errors import EmbedderError, NotEmbeddable
 from isartor_addon.layers.ports import Clock
 from isartor_addon.models.pool import Pool
 
@@ -111,10 +111,11 @@ class RemoteEmbedder:
         One vector of unit length a text.
 
         Raises:
-            EmbedderError: a text is too long, or the server does not answer, not in time, or not with vectors.
+            EmbedderError: the server does not answer, not in time, or not with vectors.
+            NotEmbeddable: a text is too long, or the server does not take it.
         """
         if any(len(text) > MOST_CHARACTERS for text in texts):
-            raise EmbedderError(f"the text is too long to be embedded: at most {MOST_CHARACTERS} characters")
+            raise NotEmbeddable(f"the text is too long to be embedded: at most {MOST_CHARACTERS} characters")
         if self._trouble and self._clock.monotonic() < self._again_at:
             raise EmbedderError(self._trouble)
         return await self._pool.run(
@@ -134,7 +135,7 @@ class RemoteEmbedder:
     def _ask(self, texts: Sequence[str]) -> list[Vector]:
         status, body = self._exchange(self._server.ask(texts))
         if status in _OF_THE_TEXT:
-            raise EmbedderError(f"the embedder's server does not take the text: status {status}")
+            raise NotEmbeddable(f"the embedder's server does not take the text: status {status}")
         if status != 200:
             raise self._failed(f"the embedder's server answers with status {status}")
         try:

@@ -90,6 +90,10 @@ class VectorRows:
         sql = "SELECT scope, vector FROM vectors WHERE embedder = ? AND key = ?"
         return {key: Row(*found) for key in keys for found in self._select(sql, self._embedder, key)}
 
+    def keys(self) -> frozenset[str]:
+        """All keys that are filed."""
+        return frozenset(key for (key,) in self._select("SELECT key FROM vectors WHERE embedder = ?", self._embedder))
+
     def count(self) -> int:
         """How many rows there are, other embedders' too."""
         ((count,),) = self._select("SELECT COUNT(*) FROM vectors")
@@ -128,6 +132,15 @@ class VectorRows:
         excess = [key for (key,) in oldest]
         self._delete(excess)
         return gone + excess
+
+    def is_marked(self, what: str) -> bool:
+        """Whether `what` has been done."""
+        return any(self._select("SELECT 1 FROM marks WHERE name = ?", what))
+
+    def mark(self, what: str, now: float) -> None:
+        """`what` has been done, at `now` (Unix time, seconds)."""
+        with self._transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (what, now))
 
     def claim(self, what: str, now: float, every_s: float) -> bool:
         """Whether the caller is to do `what` now: one of all processes is told so, once in `every_s` seconds."""

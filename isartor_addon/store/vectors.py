@@ -38,6 +38,7 @@ MEMORY_BYTES = 256 << 20
 WRITER_PATIENCE_S = 2.0
 READER_PATIENCE_S = 0.25
 STATS_PATIENCE_S = 10.0
+_FILLED = "filled"
 
 log = logging.getLogger(__name__)
 
@@ -147,14 +148,19 @@ class VectorStore:
         state = {"state": "on" if self._switch.on else "off", "reason": self._switch.reason}
         return {"rows": count or 0, **(held or {}), **state}
 
-    def is_new(self) -> bool:
+    def unfilled(self) -> Collection[str] | None:
         """
-        Whether the file was begun without the vectors of answers that are stored; one process is told so, once.
+        The keys that are filed, as long as not all stored answers have been: the file is new, or who filled it was cut
+        off. None when they have.
 
         May take its time: for a thread.
         """
-        told = self._write.soon(lambda rows: rows.claim("filled", self._clock.time(), float("inf")))
-        return told is not None and told.result() is True
+        told = self._write.soon(lambda rows: None if rows.is_marked(_FILLED) else rows.keys())
+        return told.result() if told is not None else None
+
+    def mark_filled(self) -> None:
+        """All stored answers have been filed, when what was put is on disk."""
+        self._write.soon(lambda rows: rows.mark(_FILLED, self._clock.time()))
 
     # What others changed.
 

@@ -146,7 +146,9 @@ def test_damaged_file(tmp_path, caplog, damage):
     with opened(tmp_path / "v") as store:
         for number in range(200):
             store.put("scope", f"k{number}", unit(number))
-        assert store.is_new()
+        assert store.unfilled() is not None
+        store.mark_filled()
+        assert store.unfilled() is None
     if damage == "garbage":
         path.write_bytes(b"no database at all, but long enough to be one" * 100)
     elif damage == "empty":
@@ -161,8 +163,9 @@ def test_damaged_file(tmp_path, caplog, damage):
         assert [] == keys(store, "scope", unit(1))
         store.put("scope", "after", unit(1))
         store.settle()
-        assert store.is_new()
-        assert not store.is_new()
+        assert {"after"} == store.unfilled()
+        store.mark_filled()
+        assert store.unfilled() is None
         assert "on" == store.stats()["state"]
     with opened(tmp_path / "v") as store:
         assert ["after"] == keys(store, "scope", unit(1))

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from isartor_addon.core.errors import BadReply, EmbedderError, Untranslatable
+from isartor_addon.core.errors import BadReply, EmbedderError, NotEmbeddable, Untranslatable
 from isartor_addon.core.exchange import Exchange
 from isartor_addon.core.prompt import Text, Thinking, ToolCall
 from isartor_addon.core.recording import Entry, Recording
@@ -101,7 +101,7 @@ class Learner:
         for entry in entries:
             wire = WIRES.get(entry.recording.wire)
             if entry.scope and wire is not None:
-                with suppress(BadReply, Untranslatable):
+                with suppress(BadReply, Untranslatable, NotEmbeddable):
                     await self._file(entry, await _read(wire, entry.recording))
 
     async def _file(self, entry: Entry, reply: Reply, vector: Vector | None = None) -> None:
