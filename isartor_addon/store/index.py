@@ -39,9 +39,10 @@ class Kind:
     """Entries of a scope."""
 
 
-KINDS = (Kind("flat", 20_000), Kind("fp16", 200_000), Kind("ivf", sys.maxsize))
-"""All vectors compared as they are; the same in half the memory, which is what large scans wait for; then only those in
-the nearest lists, which may miss one.
+KINDS = (Kind("flat", 1000), Kind("fp16", 200_000), Kind("ivf", sys.maxsize))
+"""All vectors compared; the same in half the memory, which is what scans wait for as soon as they are larger than the
+nearest caches, and which loses nothing, since vectors come in half precision; then only those in the nearest lists,
+which may miss one.
 """
 
 

@@ -64,6 +64,21 @@ def test_as_if_everything_was_compared(steps, begin):
         agree(index, model, model[key], 3)
 
 
+@pytest.mark.parametrize("count", [1, 300, 3000])
+def test_half_the_memory_changes_nothing(count):
+    """Vectors as they are stored, in half precision, give the same similarities, flat or not."""
+    chance = np.random.default_rng(count)
+    vectors = chance.standard_normal((count, 384), np.float32)
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype("<f2").astype(np.float32)
+    indexes = [ScopeIndex(384, (Kind(name, sys.maxsize),)) for name in ("flat", "fp16")]
+    for index in indexes:
+        index.fill([str(number) for number in range(count)], vectors)
+    for asked in chance.standard_normal((20, 384), np.float32):
+        flat, half = (index.nearest(asked / np.linalg.norm(asked), 3) for index in indexes)
+        assert [near.key for near in flat] == [near.key for near in half]
+        assert all(abs(near.similarity - each.similarity) < 1e-6 for near, each in zip(flat, half, strict=True))
+
+
 def test_the_kind_follows_from_the_size():
     """Flat, then half precision, then an inverted file; all entries are still found."""
     index = ScopeIndex(DIMENSION, SMALL)
