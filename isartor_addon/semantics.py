@@ -18,6 +18,7 @@ from isartor_addon.layers.delivery import Delivery
 from isartor_addon.layers.ports import Clock, Embedder
 from isartor_addon.layers.semantic.layer import SemanticLayer
 from isartor_addon.layers.semantic.rules import Rules
+from isartor_addon.layers.semantic.world import World
 from isartor_addon.store.answers import AnswerStore
 from isartor_addon.store.evidence import EvidenceStore
 from isartor_addon.store.leases import FileLeases
@@ -48,11 +49,7 @@ class Semantics:
         self._vectors = VectorStore(self._folder, embedder=embedder.id, clock=clock, stored=store.keys)
         self.evidence = open_evidence(config)
         self.layer = SemanticLayer(
-            store,
-            self._vectors,
-            embedder,
-            self.evidence,
-            clock=clock,
+            World(store, self._vectors, embedder, self.evidence, clock),
             delivery=delivery,
             rules=Rules(
                 threshold=said.threshold,

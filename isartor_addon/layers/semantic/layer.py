@@ -22,12 +22,13 @@ from isartor_addon.core.recording import Entry, Recording
 from isartor_addon.core.scope import Scope
 from isartor_addon.layers.base import Layer
 from isartor_addon.layers.delivery import Delivery
-from isartor_addon.layers.ports import Answers, Check, Clock, Embedder, Evidence, Hit, Near, Vectors
+from isartor_addon.layers.ports import Check, Hit, Near
 from isartor_addon.layers.semantic.evidence import caution, withdrawn
 from isartor_addon.layers.semantic.guard import Features, Profile, features
 from isartor_addon.layers.semantic.judge import embeddable, judge
 from isartor_addon.layers.semantic.learning import Doubt, Learner, short
 from isartor_addon.layers.semantic.rules import Rules
+from isartor_addon.layers.semantic.world import World
 
 if TYPE_CHECKING:
     from isartor_addon.layers.ports import Vector
@@ -56,37 +57,19 @@ class SemanticLayer(Layer):
 
     tag = "l1b"
 
-    def __init__(
-        self,
-        answers: Answers,
-        vectors: Vectors,
-        embedder: Embedder,
-        evidence: Evidence,
-        *,
-        clock: Clock,
-        delivery: Delivery,
-        rules: Rules,
-        chance: Callable[[], float],
-    ) -> None:
+    def __init__(self, world: World, *, delivery: Delivery, rules: Rules, chance: Callable[[], float]) -> None:
         """
         Args:
-            answers: where the exact layer keeps what is learned; this layer only says which of it is the same.
-            vectors: which of it is near.
-            embedder: how near.
-            evidence: what checks have shown.
-            clock: time.
+            world: what it needs from the world.
             delivery: makes answers of entries.
             rules: the settings.
             chance: a number from 0 to below 1, anew each time.
         """
-        self._answers = answers
-        self._vectors = vectors
-        self._embedder = embedder
-        self._evidence = evidence
+        self._world = world
         self._delivery = delivery
         self._rules = rules
         self._chance = chance
-        self._learner = Learner(answers, vectors, embedder, evidence, clock=clock, tools=rules.agents)
+        self._learner = Learner(world, tools=rules.agents)
         self._under_way: OrderedDict[str, _UnderWay] = OrderedDict()
         """By the exchange's id."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -102,7 +85,7 @@ class SemanticLayer(Layer):
         if exchange.control.cache == "refresh":
             exchange.note(self.tag, "skip", "refresh")
             return None
-        if not self._vectors.holds(scope.key):
+        if not self._world.vectors.holds(scope.key):
             exchange.note(self.tag, "miss", "nothing else is stored in its scope")
             return None
         try:
@@ -149,8 +132,8 @@ class SemanticLayer(Layer):
         Raises:
             EmbedderError: it cannot be loaded.
         """
-        (vector,) = await self._embedder.embed(["ready"])
-        await self._vectors.nearest("", vector, 1)
+        (vector,) = await self._world.embedder.embed(["ready"])
+        await self._world.vectors.nearest("", vector, 1)
 
     def _may_look(self, exchange: Exchange) -> tuple[Profile | None, str]:
         """The profile, or None and the reason why this layer keeps out of it. What costs least comes first."""
@@ -170,14 +153,14 @@ class SemanticLayer(Layer):
             self._under_way.popitem(last=False)
 
     async def _look(self, exchange: Exchange, scope: Scope, under_way: _UnderWay) -> Answer | Stream | None:
-        embedding = self._embedder.embed([embeddable(scope.words)])
+        embedding = self._world.embedder.embed([embeddable(scope.words)])
         # What is known of the scope is read meanwhile.
-        (vector,), checks = await asyncio.gather(embedding, self._evidence.checks(scope.key))
+        (vector,), checks = await asyncio.gather(embedding, self._world.evidence.checks(scope.key))
         under_way.vector = vector
-        for near in await self._vectors.nearest(scope.key, vector, CANDIDATES):
-            entry = await self._answers.get(near.key, counted=False)
+        for near in await self._world.vectors.nearest(scope.key, vector, CANDIDATES):
+            entry = await self._world.answers.get(near.key, counted=False)
             if entry is None or entry.scope != scope.key:
-                self._vectors.remove(near.key)
+                self._world.vectors.remove(near.key)
                 continue
             if self._is_refused(exchange, near, entry, profile=under_way.profile):
                 continue
@@ -192,7 +175,7 @@ class SemanticLayer(Layer):
         refusal = judge(near.similarity, asked, stored, profile, threshold)
         if refusal is not None and near.similarity >= WORTH_NOTING:
             exchange.note(self.tag, "near", f"{short(near)}: {refusal.rule}")
-            self._evidence.missed(exchange.identity.key, near.key, near.similarity, refusal.rule)
+            self._world.evidence.missed(exchange.identity.key, near.key, near.similarity, refusal.rule)
         return refusal is not None
 
     def _decide(
@@ -201,7 +184,7 @@ class SemanticLayer(Layer):
         """Answer, or let the provider answer as well where that is due."""
         rules = self._rules
         if withdrawn(entry.key, entry.created, checks):
-            self._vectors.remove(entry.key)
+            self._world.vectors.remove(entry.key)
             exchange.note(self.tag, "near", f"{short(near)}: it was wrong before")
             return None
         share = max(rules.shadow_share, caution(entry.key, checks, near.similarity, accepted=rules.max_error_rate))
@@ -215,7 +198,7 @@ class SemanticLayer(Layer):
         answer = self._delivery.answer(entry, exchange, tag=self.tag, note=short(near), told=told)
         if answer is not None:
             words = exchange.in_scope().words
-            self._evidence.served(Hit(exchange.identity.key, words, near.key, near.similarity))
+            self._world.evidence.served(Hit(exchange.identity.key, words, near.key, near.similarity))
             self._under_way.pop(exchange.id, None)
         return answer
 

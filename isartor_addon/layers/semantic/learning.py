@@ -13,9 +13,10 @@ from isartor_addon.core.exchange import Exchange
 from isartor_addon.core.prompt import Text, Thinking, ToolCall
 from isartor_addon.core.recording import Entry, Recording
 from isartor_addon.core.reply import Reply
-from isartor_addon.layers.ports import Answers, Check, Clock, Embedder, Evidence, Near, Vectors
+from isartor_addon.layers.ports import Check, Near
 from isartor_addon.layers.semantic.agreement import COMPARED, NEAR_ENOUGH, difference, plainly_same, said
 from isartor_addon.layers.semantic.judge import embeddable
+from isartor_addon.layers.semantic.world import World
 from isartor_addon.wire import WIRES
 
 if TYPE_CHECKING:
@@ -39,30 +40,13 @@ def short(near: Near) -> str:
 class Learner:
     """Files questions and checks answers, in the background."""
 
-    def __init__(
-        self,
-        answers: Answers,
-        vectors: Vectors,
-        embedder: Embedder,
-        evidence: Evidence,
-        *,
-        clock: Clock,
-        tools: bool,
-    ) -> None:
+    def __init__(self, world: World, *, tools: bool) -> None:
         """
         Args:
-            answers: where the answer is, if it is kept.
-            vectors: where the question is filed.
-            embedder: makes vectors.
-            evidence: where the outcome of a check is kept.
-            clock: time.
+            world: where the answer is, where the question is filed, where the outcome of a check is kept.
             tools: whether answers that call tools may be given to other words.
         """
-        self._answers = answers
-        self._vectors = vectors
-        self._embedder = embedder
-        self._evidence = evidence
-        self._clock = clock
+        self._world = world
         self._tools = tools
         self._warm = False
 
@@ -87,7 +71,7 @@ class Learner:
             return
         if doubt is not None:
             await self._check(exchange, doubt, fresh)
-        entry = await self._answers.get(exchange.identity.key, counted=False)
+        entry = await self._world.answers.get(exchange.identity.key, counted=False)
         if entry is not None and entry.scope == exchange.in_scope().key:
             await self._file(entry, fresh, vector)
 
@@ -108,11 +92,11 @@ class Learner:
         if not self._may_be_given(reply):
             return
         if vector is None:
-            (vector,) = await self._embedder.embed([embeddable(entry.words)])
+            (vector,) = await self._world.embedder.embed([embeddable(entry.words)])
         if not self._warm:  # the index loads itself when it is first asked, and nobody is to wait for that
             self._warm = True
-            await self._vectors.nearest(entry.scope, vector, 1)
-        self._vectors.put(entry.scope, entry.key, vector)
+            await self._world.vectors.nearest(entry.scope, vector, 1)
+        self._world.vectors.put(entry.scope, entry.key, vector)
 
     def _may_be_given(self, reply: Reply) -> bool:
         """Whether an answer may be given to other words than those it was given to."""
@@ -125,18 +109,18 @@ class Learner:
             why = await self._differ(await _read(exchange.route.wire, entry.recording), fresh)
         except (BadReply, Untranslatable, EmbedderError):  # then nobody can tell
             return
-        check = Check(entry.key, doubt.similarity, not why, self._clock.time())
-        self._evidence.checked(entry.scope, check, why)
+        check = Check(entry.key, doubt.similarity, not why, self._world.clock.time())
+        self._world.evidence.checked(entry.scope, check, why)
         if why:
-            self._vectors.remove(entry.key)
-            self._evidence.taught(words, entry.words, doubt.similarity)
+            self._world.vectors.remove(entry.key)
+            self._world.evidence.taught(words, entry.words, doubt.similarity)
 
     async def _differ(self, stored: Reply, fresh: Reply) -> str:
         """What two answers differ in; empty if they say the same."""
         one, other = said(stored), said(fresh)
         if (why := difference(one, other)) or plainly_same(one, other) or one.words == other.words:
             return why
-        left, right = await self._embedder.embed([one.words[:COMPARED] or ".", other.words[:COMPARED] or "."])
+        left, right = await self._world.embedder.embed([one.words[:COMPARED] or ".", other.words[:COMPARED] or "."])
         return "" if float(left @ right) >= NEAR_ENOUGH else "meaning"
 
 

@@ -22,6 +22,7 @@ from isartor_addon.layers.ports import Check, Hit, Near
 from isartor_addon.layers.semantic.judge import embeddable
 from isartor_addon.layers.semantic.layer import SemanticLayer
 from isartor_addon.layers.semantic.rules import Rules
+from isartor_addon.layers.semantic.world import World
 from isartor_addon.pipeline import Pipeline
 from isartor_addon.wire import find
 from tests.core.asking import CHAT, ask
@@ -205,11 +206,7 @@ class Stage:
         self.exact: ExactLayer = exact(self.answers)
         chances = iter(self.chances)
         self.layer = SemanticLayer(
-            self.answers,
-            self.vectors,
-            self.embedder,
-            self.evidence,
-            clock=self.clock,
+            World(self.answers, self.vectors, self.embedder, self.evidence, self.clock),
             delivery=Delivery(self.clock),
             rules=self.rules,
             chance=lambda: next(chances, 0.5),
