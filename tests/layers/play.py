@@ -41,6 +41,8 @@ class FakeAnswers:
     held: dict[str, Entry] = field(default_factory=dict)
     in_memory: bool = True
     imported: bool = False
+    got: list[str] = field(default_factory=list)
+    """What `get` was asked for."""
     disk: asyncio.Event | None = None
     """If set: `get` waits for it and finds nothing."""
 
@@ -50,6 +52,7 @@ class FakeAnswers:
 
     async def get(self, key: str, *, counted: bool = True) -> Entry | None:
         """What is held."""
+        self.got.append(key)
         if self.disk is not None:
             await self.disk.wait()
             return None

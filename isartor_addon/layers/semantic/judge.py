@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from isartor_addon.layers.semantic.guard import Features, Profile, Refusal, refusal
 from isartor_addon.layers.semantic.reading import embeddable
 
-__all__ = ["THRESHOLDS", "embeddable", "judge"]
+__all__ = ["THRESHOLDS", "embeddable", "judge", "too_far"]
 
 THRESHOLDS: Mapping[Profile, float] = {"chat": 0.92, "faq": 0.85, "agent": 0.95}
 """The least cosine at which two texts may be the same question."""
@@ -24,6 +24,11 @@ def judge(
         threshold: In place of the profile's own.
     """
     least = THRESHOLDS[profile] if threshold is None else threshold
+    return too_far(similarity, least) or refusal(one, other, profile)
+
+
+def too_far(similarity: float, least: float) -> Refusal | None:
+    """The refusal of texts that are not near enough, for which neither has to be read."""
     if not similarity >= least:  # also when it is not a number
         return Refusal("threshold", f"{similarity:.3f} < {least:.3f}")
-    return refusal(one, other, profile)
+    return None

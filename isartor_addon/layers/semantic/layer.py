@@ -25,8 +25,9 @@ from isartor_addon.layers.delivery import Delivery
 from isartor_addon.layers.ports import Check, Hit, Near
 from isartor_addon.layers.semantic.evidence import caution, withdrawn
 from isartor_addon.layers.semantic.guard import Features, Profile, features
-from isartor_addon.layers.semantic.judge import embeddable, judge
+from isartor_addon.layers.semantic.judge import judge, too_far
 from isartor_addon.layers.semantic.learning import Doubt, Learner, short
+from isartor_addon.layers.semantic.meaning import Meaning
 from isartor_addon.layers.semantic.rules import Rules
 from isartor_addon.layers.semantic.world import World
 
@@ -66,6 +67,7 @@ class SemanticLayer(Layer):
             chance: a number from 0 to below 1, anew each time.
         """
         self._world = world
+        self._meaning = Meaning(world.embedder)
         self._delivery = delivery
         self._rules = rules
         self._chance = chance
@@ -153,11 +155,12 @@ class SemanticLayer(Layer):
             self._under_way.popitem(last=False)
 
     async def _look(self, exchange: Exchange, scope: Scope, under_way: _UnderWay) -> Answer | Stream | None:
-        embedding = self._world.embedder.embed([embeddable(scope.words)])
-        # What is known of the scope is read meanwhile.
-        (vector,), checks = await asyncio.gather(embedding, self._world.evidence.checks(scope.key))
+        vector, checks = await asyncio.gather(self._meaning.of(scope.words), self._prepare(scope))
         under_way.vector = vector
+        least = min(WORTH_NOTING, self._rules.threshold_of(under_way.profile))
         for near in await self._world.vectors.nearest(scope.key, vector, CANDIDATES):
+            if near.similarity < least:  # and so are all that follow
+                break
             entry = await self._world.answers.get(near.key, counted=False)
             if entry is None or entry.scope != scope.key:
                 self._world.vectors.remove(near.key)
@@ -169,10 +172,17 @@ class SemanticLayer(Layer):
                 return answer
         return None
 
+    async def _prepare(self, scope: Scope) -> Sequence[Check]:
+        """What is known of the scope; and the question is read while the embedder is busy in a thread of its own."""
+        checks = await self._world.evidence.checks(scope.key)
+        _read(scope.words)
+        return checks
+
     def _is_refused(self, exchange: Exchange, near: Near, entry: Entry, *, profile: Profile) -> bool:
-        threshold = self._rules.threshold_of(profile)
-        asked, stored = _read(exchange.in_scope().words), _read(entry.words)
-        refusal = judge(near.similarity, asked, stored, profile, threshold)
+        least = self._rules.threshold_of(profile)
+        refusal = too_far(near.similarity, least)
+        if refusal is None:
+            refusal = judge(near.similarity, _read(exchange.in_scope().words), _read(entry.words), profile, least)
         if refusal is not None and near.similarity >= WORTH_NOTING:
             exchange.note(self.tag, "near", f"{short(near)}: {refusal.rule}")
             self._world.evidence.missed(exchange.identity.key, near.key, near.similarity, refusal.rule)

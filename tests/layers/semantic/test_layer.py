@@ -9,6 +9,8 @@ import pytest
 
 from isartor_addon.core.outcome import Answer
 from isartor_addon.layers.ports import Check
+from isartor_addon.layers.semantic import meaning
+from isartor_addon.layers.semantic.judge import embeddable
 from isartor_addon.layers.semantic.rules import Rules
 from tests.core.asking import ANTHROPIC, RESPONSES
 from tests.layers.semantic.stage import ONE, OTHER, FakeEmbedder, Stage, asked, said, steps
@@ -211,6 +213,41 @@ def test_a_lost_index_is_filled_again() -> None:
         return await stage.ask(asked(OTHER))
 
     assert isinstance(asyncio.run(scene()), Answer)
+
+
+def test_words_that_come_again_are_embedded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in another scope; of very many the oldest are forgotten, and embedded anew."""
+    stage, asking = Stage(), ("What is Rust?", "What is Go?")
+
+    async def scene() -> None:
+        await stage.teach(asked(ONE), said())
+        await stage.teach(asked(ONE, max_tokens=9), said())
+        for more in ({}, {"max_tokens": 9}, {}):
+            assert await stage.ask(asked(OTHER, **more)) is not None
+        assert 1 == stage.embedder.asked.count(embeddable(OTHER))
+        monkeypatch.setattr(meaning, "MOST", 2)
+        for words in (*asking, OTHER, asking[1]):
+            exchange = asked(words)
+            if await stage.ask(exchange) is None:
+                stage.pipeline.lost(exchange, "test")
+
+    asyncio.run(scene())
+    assert [2, 1, 1] == [stage.embedder.asked.count(embeddable(words)) for words in (OTHER, *asking)]
+
+
+def test_what_is_far_is_left_alone() -> None:
+    """No disk is read for a stored question that can neither be the same nor worth a note."""
+    stage = Stage(embedder=FakeEmbedder({ONE: 1.0, OTHER: 0.95, THIRD: 0.69}))
+
+    async def scene() -> None:
+        entry = await stage.teach(asked(ONE), said())
+        stage.answers.got.clear()
+        assert await stage.ask(asked(THIRD)) is None
+        assert entry.key not in stage.answers.got
+        assert await stage.ask(asked(OTHER)) is not None
+        assert entry.key in stage.answers.got
+
+    asyncio.run(scene())
 
 
 def test_refreshed_answers_are_filed() -> None:
