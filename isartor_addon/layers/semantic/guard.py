@@ -315,6 +315,9 @@ MOVABLE = frozenset(
 )
 """Parts so tied may change places with others; parts without a tie stay in their order."""
 
+SCENIC = frozenset({"~", "in", "on", "at", "with"})
+"""Among themselves such parts keep their order, too; to a service it is all one which of these ties a part has."""
+
 
 def _same_order(one: Features, other: Features, profile: Profile) -> bool:
     if one.parts == other.parts:
@@ -333,12 +336,16 @@ def _moved(one: list[Part], other: list[Part]) -> bool:
     """Whether the parts are the same, those that are tied alike in the same order."""
     if one == other:
         return True
-    ties = {tie if tie in MOVABLE else "" for tie, _ in one + other}
-    return sorted(one) == sorted(other) and all(_tied(one, tie) == _tied(other, tie) for tie in ties)
+    kinds = {_kind(tie) for tie, _ in one + other}
+    return sorted(one) == sorted(other) and all(_tied(one, kind) == _tied(other, kind) for kind in kinds)
 
 
-def _tied(parts: list[Part], tie: str) -> list[Part]:
-    return [part for part in parts if (part[0] if part[0] in MOVABLE else "") == tie]
+def _kind(tie: str) -> str:
+    return "~" if tie in SCENIC else tie if tie in MOVABLE else ""
+
+
+def _tied(parts: list[Part], kind: str) -> list[Part]:
+    return [part for part in parts if _kind(part[0]) == kind]
 
 
 def _canonical(
@@ -358,7 +365,9 @@ def _canonical(
     manner: list[str] = []
     for marker, words in side.parts:
         of = marker == "of"
-        tie = "~" if of and genitive == "apart" else marker
+        tie = ("~" if words[0] in TOPICS else "in") if of and genitive == "apart" else marker
+        if profile == "faq" and tie in SCENIC:
+            tie = "~"
         manner += filter(says_how, words)
         floats = tie in ("", "~")
         said = (table.get(word, word) for word in words if not (floats and word in alone) and not says_how(word))

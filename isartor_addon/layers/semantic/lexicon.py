@@ -28,6 +28,28 @@ def _to_first(name: str) -> dict[str, str]:
     return {word: line[0] for line in _lines(name) for word in line}
 
 
+@dataclass(frozen=True, slots=True)
+class Synonyms:
+    """Words that say the same."""
+
+    words: tuple[str, ...]
+    """The first stands for all."""
+    where: frozenset[str]
+    """The words that must be there for that; if there are none, they always say the same."""
+
+
+def _synonyms(name: str) -> list[Synonyms]:
+    rows: list[Synonyms] = []
+    for line in DATA[name].strip().split("\n"):
+        words, _, where = line.partition(" | ")
+        others = frozenset(where.split())
+        things = _words("things") if "THINGS" in others else frozenset[str]()
+        but = {word.removeprefix("-") for word in others if word.startswith("-")}
+        also = {word for word in others if not word.startswith("-") and word != "THINGS"}
+        rows.append(Synonyms(tuple(words.split()), things - but | also))
+    return rows
+
+
 def _phrases(text: str) -> Phrases:
     table: dict[str, list[tuple[Words, Words]]] = {}
     for line in text.strip().split("\n"):
@@ -50,9 +72,11 @@ class Tongue:
     phrases: Phrases
 
 
-SYNONYMS, FAQ_SYNONYMS = _lines("synonyms"), _lines("faq_synonyms")
+SYNONYMS, NOUNS, FAQ_SYNONYMS = _synonyms("synonyms"), _synonyms("nouns"), _lines("faq_synonyms")
+THINGS, QUALITIES = _words("things"), _words("qualities")
 FAQ_SILENT, TIMES, PRODUCING = _words("faq_silent"), _words("times"), _words("producing")
-SILENT, AUXILIARIES, LIGHT, CONDITIONS = _words("silent"), _words("auxiliaries"), _words("light"), _words("conditions")
+SILENT, AUXILIARIES, CONDITIONS = _words("silent"), _words("auxiliaries"), _words("conditions")
+LIGHT, TREATISES = _to_first("light"), _words("treatises")
 MODALS, TENSES, MARKERS, UNITS = _to_first("modals"), _to_first("tenses"), _to_first("markers"), _to_first("units")
 NEGATIONS, QUANTIFIERS, TOPICS, VERBS = _words("negations"), _words("quantifiers"), _words("topics"), _words("verbs")
 PUTTING, SYMMETRIC, LITERAL = _words("putting"), _words("symmetric"), _words("literal")

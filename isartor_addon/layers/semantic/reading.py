@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from isartor_addon.layers.semantic import lexicon
 from isartor_addon.layers.semantic.forms import CJK, Item, Token, Word, normal, scan
 from isartor_addon.layers.semantic.material import material
+from isartor_addon.layers.semantic.senses import sense
 from isartor_addon.layers.semantic.words import (
     PUTTING,
     SPOKEN,
@@ -68,6 +69,7 @@ class Features:
 
 
 DEFINITE = frozenset("the this these my our your its".split())
+BEFORE_NOUNS = frozenset("a an the my our your".split())
 PERSONS = (
     dict.fromkeys("i me my mine we us our".split(), "i")
     | dict.fromkeys("you your".split(), "you")
@@ -75,9 +77,10 @@ PERSONS = (
 )
 SUBJECTS = frozenset("i we you he she they".split())
 ASKED = frozenset("how why where when who which".split())
-TIES = lexicon.LIGHT | lexicon.MARKERS.keys()
+TIES = lexicon.LIGHT.keys() | lexicon.MARKERS.keys()
+TREATISES = frozenset(map(stem, lexicon.TREATISES))
 WRITE, PURPOSE = stem("write"), stem("purpose")
-WRITTEN = {stem("return"): stem("get"), one_for_all("implementation"): ""}
+WRITTEN = {stem("return"): stem("get"), stem("implementation"): ""}
 """In what is to be written, to return is to get, and an implementation is the thing itself."""
 CERTAIN = frozenset("must should may might".split())
 """Modals that matter also where no question begins."""
@@ -145,6 +148,8 @@ class Reader:
         self.participles: set[str] = set()
         self.tells = False
         """Whether a clause begins with who does it: then it tells something."""
+        self.treats = any(isinstance(item, Word) and stem(item.text) in TREATISES for item in items)
+        """Whether it is about something that has a subject of its own: a book on Python, in Python."""
         self.definite = False
         self.fresh = True
         """Whether nothing of this clause has been read yet."""
@@ -248,12 +253,12 @@ class Reader:
         following = self._text(at + 1)
         if one_for_all(following) in VERBS and (word == "to" or (word == "for" and following.endswith("ing"))):
             self.definite = False
-            if len(self.parts) == 1 and self.parts[0][0] == "~":
+            if len(self.parts) == 1 and self.parts[0][0] in ("~", "with"):
                 self._part("")  # "use Jest to test it" is "test it with Jest"
         elif word in TIES and (self._ends(at) or (word == "for" and following in TIES)):
             self._keep(Token("word", PURPOSE if word == "for" and "what" in self.asks else word, word))
         elif word in lexicon.LIGHT:
-            self._part(word if word in ("of", "by", "for", "about") or self._counts(at + 1) else "~")
+            self._part(self._light(at, word))
         elif word in lexicon.MARKERS:
             marker = lexicon.MARKERS[word]
             self._part(marker)
@@ -262,6 +267,14 @@ class Reader:
         else:
             return False
         return True
+
+    def _light(self, at: int, word: str) -> str:
+        """What a tie that may change its place says."""
+        tie = lexicon.LIGHT[word]
+        if self._counts(at + 1):
+            return word
+        sets_scene = one_for_all(self._text(at + 1)) in TOPICS and tie not in ("of", "by", "for", "about")
+        return "~" if sets_scene and not self.treats else tie
 
     def _counts(self, at: int) -> bool:
         """Whether a number or a time comes next, an article aside."""
@@ -290,7 +303,7 @@ class Reader:
         word = item.text
         if self.english:
             word = word if item.capital else corrected(word)
-            value = one_for_all(word)
+            value = sense(self.items, at, word)
             if not self.tokens:
                 value = self._opening(at, word, value)
             elif self.tokens[0].value == WRITE and value in WRITTEN:
@@ -306,10 +319,12 @@ class Reader:
 
     def _opening(self, at: int, word: str, value: str) -> str:
         """What the first verb of a request says: to create a script is to write it, to list is to show."""
+        if not self.asks <= {"how"} or self._text(at - 1) in BEFORE_NOUNS:
+            return value
         following = {stem(self._text(then)) for then in range(at + 1, at + 6)}
         for verb, words, things in lexicon.MAKING:
             if word in words and (not things or following & {stem(thing) for thing in things}):
-                return one_for_all(verb)
+                return stem(verb)
         return value
 
     def _ask(self, kind: str) -> None:
@@ -356,10 +371,11 @@ class Reader:
         if parts and self.asks & {"how", "why"}:
             _make_active(parts, self.participles)
         verb, ties = (parts[0][1][0], {marker for marker, _ in parts}) if parts else ("", set[str]())
-        loose = {"from"} if verb in TAKING and "to" not in ties else set[str]()
-        loose |= {"to"} if verb in PUTTING and "from" not in ties else set()
+        loose = {"from": "in"} if verb in TAKING and "to" not in ties else dict[str, str]()
+        loose |= {"to": "on"} if verb in PUTTING and "from" not in ties else {}
         for marker, words in parts:
-            yield ("~" if marker in loose else marker), tuple(words)
+            tie = "~" if marker in loose and words[0] in TOPICS else loose.get(marker, marker)
+            yield tie, tuple(words)
 
 
 def _make_active(parts: list[tuple[str, list[str]]], participles: set[str]) -> None:

@@ -44,22 +44,29 @@ def _singular(word: str) -> str:
     return word[:-1] if word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
 
 
-def _same() -> dict[str, str]:
-    return {stem(word): stem(line[0]) for line in lexicon.SYNONYMS for word in line}
+def _spoken() -> dict[str, str]:
+    table: dict[str, str] = {}
+    for line in (*lexicon.SYNONYMS, *lexicon.NOUNS):
+        first = next((table[stem(word)] for word in line.words if stem(word) in table), line.words[0])
+        table |= {stem(word): first for word in line.words if stem(word) not in table}
+    return table
 
 
-SAME = _same()
-"""Stem to the stem that stands for all that say the same."""
+SPOKEN = _spoken()
+"""Stem to the word that stands for all that say the same somewhere."""
+
+SAME = {word: stem(first) for word, first in SPOKEN.items()}
+"""Stem to the stem that stands for all that say the same somewhere."""
 
 
 def one_for_all(word: str) -> str:
-    """The stem that stands for `word` and all that say the same."""
+    """The stem that stands for `word` and all that say the same somewhere; `senses.py` says whether they do here."""
     return SAME.get(stem(word), stem(word))
 
 
 def stems(words: frozenset[str]) -> frozenset[str]:
-    """What stands for each of `words`."""
-    return frozenset(map(one_for_all, words))
+    """What stands for each of `words`, and its own stem."""
+    return frozenset(found for word in words for found in (one_for_all(word), stem(word)))
 
 
 def says_how(word: str) -> bool:
@@ -78,9 +85,6 @@ def _same_in_faq() -> dict[str, str]:
 
 SAME_IN_FAQ = _same_in_faq()
 """The same where people ask one service about itself; nothing stands for what says nothing there."""
-
-SPOKEN = {stem(word): line[0] for line in lexicon.SYNONYMS for word in line}
-"""Stem to the word that stands for all that say the same."""
 
 VERBS, PUTTING, SYMMETRIC = stems(lexicon.VERBS), stems(lexicon.PUTTING), stems(lexicon.SYMMETRIC)
 PRODUCING = stems(lexicon.PRODUCING)
@@ -102,8 +106,10 @@ OPPOSITES = _opposites()
 
 
 def _known() -> frozenset[str]:
-    lines = [*lexicon.SYNONYMS, *lexicon.FAQ_SYNONYMS, *(side for line in lexicon.OPPOSITES for side in line)]
-    tables = (lexicon.VERBS, lexicon.TOPICS, lexicon.QUANTIFIERS, *(things for _, _, things in lexicon.MAKING), *lines)
+    synonyms = [line.words for line in (*lexicon.SYNONYMS, *lexicon.NOUNS)]
+    lines = [*synonyms, *lexicon.FAQ_SYNONYMS, *(side for line in lexicon.OPPOSITES for side in line)]
+    made = [things for _, _, things in lexicon.MAKING]
+    tables = (lexicon.VERBS, lexicon.TOPICS, lexicon.QUANTIFIERS, lexicon.THINGS, *made, *lines)
     return frozenset(stem(word) for table in tables for word in table)
 
 
