@@ -1,1 +1,1 @@
-"""The vocabulary: frozen values, standard library only, no I/O, no clock, no randomness."""
+"""The vocabulary: frozen values, standard library and orjson only, no I/O, no clock, no randomness."""

@@ -54,7 +54,7 @@ class Step:
     layer: str
     """Its tag: `l1a`, `l3`."""
     outcome: str
-    """One word: `hit`, `miss`, `stream`, `skip`, `fault`, `forward`, `refuse`, `stored`, `not-stored`."""
+    """One word: `hit`, `miss`, `stream`, `forward`, `refuse`, `stored`, `skip`, `fault` and some more."""
     elapsed_ms: float = 0.0
     note: str = ""
 

@@ -47,7 +47,7 @@ class Provider:
     """The wire it is asked in by a client whose own it does not speak."""
     auth: Auth = "bearer"
     hosts: tuple[str, ...] = ()
-    """Where its keys may be sent: `api.example.com`, `.example.com` for a domain and all below it."""
+    """Where its keys may be sent: `api.example.com`, `.example.com` for all hosts below a domain."""
     default_model: str = ""
     """What is asked for where the client's model is not one of `models`; empty: the client's model."""
     models: tuple[str, ...] = ()
