@@ -11,15 +11,8 @@ import time
 from typing import Any
 
 from isartor_addon.assemble import open_corrections, open_shelf
-from isartor_addon.cli.settings import (
-    add_settings,
-    config_of,
-    duration,
-    print_fields,
-    print_json,
-    seconds,
-    shelf_fields,
-)
+from isartor_addon.cli.printing import print_fields, print_json, print_text
+from isartor_addon.cli.settings import add_settings, config_of, duration, seconds, shelf_fields
 from isartor_addon.core.recording import Entry
 from isartor_addon.layers.ports import Shelf
 
@@ -83,7 +76,7 @@ def _list(arguments: argparse.Namespace, shelf: Shelf) -> int:
     now = time.time()
     for entry in () if arguments.json else entries:
         pinned = " pinned" if entry.pinned else ""
-        print(f"{entry.key[:16]}  {duration(now - entry.created):>10} ago  {entry.host}  {entry.model}{pinned}")
+        print_text(f"{entry.key[:16]}  {duration(now - entry.created):>10} ago  {entry.host}  {entry.model}{pinned}")
     return 0
 
 
@@ -111,8 +104,7 @@ def _show(arguments: argparse.Namespace, shelf: Shelf) -> int:
         print_fields(describe(entry))
         text = entry.recording.content[:_SHOWN_BYTES].decode(errors="replace")
         more = "\n... (--body prints all)" if len(entry.recording.content) > _SHOWN_BYTES else ""
-        # What a model wrote may hold control sequences; a terminal must not obey them.
-        print("\n" + "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text) + more)
+        print_text(f"\n{text}{more}")
     return 0
 
 

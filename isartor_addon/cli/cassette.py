@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 from isartor_addon.assemble import open_shelf
-from isartor_addon.cli.settings import add_settings, config_of, print_json, seconds
+from isartor_addon.cli.printing import print_json
+from isartor_addon.cli.settings import add_settings, config_of, seconds
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import ConfigError
 from isartor_addon.store.carry import export, import_

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from isartor_addon.cli.settings import add_settings, print_json, source_of
+from isartor_addon.cli.printing import print_json
+from isartor_addon.cli.settings import add_settings, source_of
 from isartor_addon.config.explain import explain, table
 from isartor_addon.config.load import build
 from isartor_addon.config.places import places

@@ -17,7 +17,8 @@ from collections.abc import Mapping
 from pathlib import PurePath
 
 from isartor_addon.cli.exports import SAVED, SHELLS, Shell, Target, exports, saved, without_exports, write
-from isartor_addon.cli.settings import add_settings, config_of, print_json
+from isartor_addon.cli.printing import print_json
+from isartor_addon.cli.settings import add_settings, config_of
 from isartor_addon.clients import CLIENTS
 from isartor_addon.config.places import Places, places
 from isartor_addon.config.schema import Config

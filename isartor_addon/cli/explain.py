@@ -15,7 +15,8 @@ from contextlib import closing
 from typing import Any
 
 from isartor_addon.assemble import open_journal
-from isartor_addon.cli.settings import add_settings, config_of, print_fields, print_json
+from isartor_addon.cli.printing import print_fields, print_json, print_text
+from isartor_addon.cli.settings import add_settings, config_of
 from isartor_addon.core.exchange import Step
 from isartor_addon.core.identity import differences
 from isartor_addon.observe.explain import explain
@@ -62,13 +63,13 @@ def _recent(journal: Journal, *, as_json: bool) -> int:
         print_json([_describe(record) for record in records])
         return 0
     for record in records:
-        print(f"{_clock(record.time)}  {record.short}  {record.layer or '-':4}  {record.client}  {record.model}")
+        print_text(f"{_clock(record.time)}  {record.short}  {record.layer or '-':4}  {record.client}  {record.model}")
     return 0
 
 
 def _tell(journal: Journal, which: str) -> int:
     try:
-        print(explain(journal, which))
+        print_text(explain(journal, which))
     except LookupError as error:
         print(f"isartor: {error}", file=sys.stderr)
         return 1
@@ -125,6 +126,6 @@ def _print(document: dict[str, Any]) -> None:
         return
     print("differs in:" if paths else "differs in nothing: it is the same request")
     for path in paths[:_SHOWN_PATHS]:
-        print(f"  {path}")
+        print_text(f"  {path}")
     if len(paths) > _SHOWN_PATHS:
         print(f"  ... and {len(paths) - _SHOWN_PATHS} more")

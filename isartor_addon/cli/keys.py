@@ -12,7 +12,8 @@ import re
 import sys
 
 from isartor_addon.assemble import open_vault
-from isartor_addon.cli.settings import add_settings, config_of, print_json
+from isartor_addon.cli.printing import print_json
+from isartor_addon.cli.settings import add_settings, config_of
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import ConfigError
 

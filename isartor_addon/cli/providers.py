@@ -16,7 +16,8 @@ from typing import Any
 
 from isartor_addon import roster
 from isartor_addon.cli.exports import USER
-from isartor_addon.cli.settings import add_settings, config_of, duration, print_json
+from isartor_addon.cli.printing import print_json, print_table
+from isartor_addon.cli.settings import add_settings, config_of, duration
 from isartor_addon.config.places import places
 from isartor_addon.config.schema import Config
 from isartor_addon.store.running import Running, read_running
@@ -47,9 +48,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"running": seen is not None, **document})
         return _DONE
+    rows = list(_rows(document))
     if not document["providers"]:
         print("no providers besides the clients' own (`[[providers]]` and `[[chain]]` in the settings)")
-    _print_table([("PROVIDER", "WIRE", "KEYS", "MODEL", "STATE", "CALLS", "LAST ERROR"), *_rows(document)])
+    if rows:
+        print_table([("PROVIDER", "WIRE", "KEYS", "MODEL", "STATE", "CALLS", "LAST ERROR"), *rows])
     if seen is None:
         print("(no proxy is running: nobody has been asked)")
     return _DONE
@@ -104,7 +107,7 @@ def _catalogue(*, as_json: bool) -> int:
     if as_json:
         print_json(known)
     else:
-        _print_table([("PROVIDER", "WIRE", "MODEL", "ADDRESS"), *(_entry(each) for each in known)])
+        print_table([("PROVIDER", "WIRE", "MODEL", "ADDRESS"), *(_entry(each) for each in known)])
     return _DONE
 
 
@@ -117,11 +120,5 @@ def _ping(config: Config, *, as_json: bool) -> int:
     if as_json:
         print_json([{"provider": p.provider, "key": p.key, "well": p.well, "said": p.said} for p in pinged])
     else:
-        _print_table([(p.provider, p.key, "well" if p.well else "NOT WELL", p.said) for p in pinged])
+        print_table([(p.provider, p.key, "well" if p.well else "NOT WELL", p.said) for p in pinged])
     return _DONE if all(p.well for p in pinged) else _UNWELL
-
-
-def _print_table(rows: list[tuple[str, ...]]) -> None:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
-    for row in rows:
-        print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -10,7 +10,8 @@ from contextlib import closing
 from typing import Any
 
 from isartor_addon.assemble import open_shelf
-from isartor_addon.cli.settings import add_settings, config_of, print_fields, print_json
+from isartor_addon.cli.printing import print_fields, print_json, print_text
+from isartor_addon.cli.settings import add_settings, config_of
 from isartor_addon.config.places import places
 from isartor_addon.config.schema import Config
 from isartor_addon.layers.ports import Shelf
@@ -91,15 +92,14 @@ def _print(document: dict[str, Any]) -> None:
         }
     )
     for each in document["differed"]:
-        print(f"differed   {each['similarity']:.3f}  {each['key'][:16]}  {each['in']}{_words(each)}")
+        print_text(f"differed   {each['similarity']:.3f}  {each['key'][:16]}  {each['in']}{_words(each)}")
     for each in document["near misses"]:
         keys = f"{each['key'][:16]} and {each['near'][:16]}"
-        print(f"near miss  {each['similarity']:.3f}  {keys}  {each['rule']}{_words(each)}")
+        print_text(f"near miss  {each['similarity']:.3f}  {keys}  {each['rule']}{_words(each)}")
     for each in document.get("taught", ()):
-        print(f"no match   {each['similarity']:.3f}{_words(each)}")
+        print_text(f"no match   {each['similarity']:.3f}{_words(each)}")
 
 
 def _words(each: dict[str, Any]) -> str:
     lines = (text[:_SHOWN_CHARACTERS] for text in each.get("words", ()) if text)
-    # What was asked may hold control sequences; a terminal must not obey them.
-    return "".join("\n    " + "".join(c if c.isprintable() else " " for c in line) for line in lines)
+    return "".join(f"\n    {' '.join(line.split())}" for line in lines)

@@ -1,9 +1,8 @@
-"""What verbs share: where settings come from, how results are printed."""
+"""What verbs share: where settings come from, and how durations and a store are said."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import shlex
@@ -106,15 +105,3 @@ def program() -> str:
     if called.name != "isartor" or shutil.which("isartor") == str(called.absolute()):
         return "isartor"
     return shlex.quote(str(called.absolute()))
-
-
-def print_json(document: object) -> None:
-    """Print for programs."""
-    print(json.dumps(document, indent=2, default=str))
-
-
-def print_fields(fields: Mapping[str, object]) -> None:
-    """Print names and values in two columns."""
-    width = max(map(len, fields), default=0)
-    for name, value in fields.items():
-        print(f"{name:<{width}}  {value}")

@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from isartor_addon.assemble import open_ledger
-from isartor_addon.cli.settings import add_settings, config_of, print_fields, print_json
+from isartor_addon.cli.printing import print_fields, print_json, print_table
+from isartor_addon.cli.settings import add_settings, config_of
 from isartor_addon.observe.spending import by_model, by_tool, totals
 
 
@@ -114,7 +115,4 @@ def _print_table(rows: Sequence[dict[str, object]]) -> None:
     if not rows:
         print("nothing yet")
         return
-    lines = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    for line in lines:
-        print("  ".join(f"{text:<{width}}" for text, width in zip(line, widths, strict=True)).rstrip())
+    print_table([list(rows[0]), *(list(row.values()) for row in rows)])

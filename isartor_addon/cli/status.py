@@ -10,7 +10,8 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from isartor_addon.cli.settings import add_settings, config_of, duration, print_fields, print_json, shelf_fields
+from isartor_addon.cli.printing import print_fields, print_json
+from isartor_addon.cli.settings import add_settings, config_of, duration, shelf_fields
 from isartor_addon.config.places import Places, places
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import TrustError

@@ -10,7 +10,8 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from isartor_addon.cli.settings import add_settings, config_of, print_fields, print_json
+from isartor_addon.cli.printing import print_fields, print_json
+from isartor_addon.cli.settings import add_settings, config_of
 from isartor_addon.config.places import Places, places
 from isartor_addon.core.errors import TrustError
 from isartor_addon.trust.authority import Authority, covers, ensure_authority, read_authority, renew

@@ -88,6 +88,17 @@ def test_the_catalogue_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(CATALOG) == [each["name"] for each in json.loads(capsys.readouterr().out)]
 
 
+def test_where_there_are_none_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A sentence, and no table of nothing."""
+    monkeypatch.setenv("ISARTOR_HOME", str(tmp_path))
+    assert 0 == main(["providers"])
+    said = capsys.readouterr().out
+    assert "no providers besides" in said
+    assert "WIRE" not in said
+
+
 def test_what_is_configured_is_shown_without_a_proxy(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With no proxy running the settings are shown, keys masked."""
     assert 0 == main(["providers"])
