@@ -6,16 +6,17 @@ Decoding is incremental and bounded, so that a small body cannot unpack to gigab
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
 
 import brotli
 import zstandard
 
-type Step = Callable[[bytes], bytes]
+_GZIP = zlib.MAX_WBITS | 16
+MOST = 8
+"""Encodings of one body, one over another."""
 
 
 class Undecodable(Exception):
-    """The bytes are not in the encoding they claim, or the encoding is not known."""
+    """The bytes are not in the encoding they claim, the encoding is not known, or there are too many of them."""
 
 
 class BodyTooLarge(Exception):
@@ -32,10 +33,12 @@ class ContentDecoder:
             limit: bound of the decoded size, in bytes.
 
         Raises:
-            Undecodable: an encoding is not known.
+            Undecodable: an encoding is not known, or there are too many.
         """
-        names = [name.strip().lower() for name in encodings.split(",")]
-        self._decoders = [_decoder(name) for name in reversed(names) if name not in ("", "identity")]
+        names = [name for each in encodings.split(",") if (name := each.strip().lower()) not in ("", "identity")]
+        if len(names) > MOST:
+            raise Undecodable(f"{len(names)} content encodings")
+        self._decoders = [_decoder(name) for name in reversed(names)]
         self._left = limit
 
     def feed(self, data: bytes) -> bytes:
@@ -83,14 +86,29 @@ def decode(data: bytes, encodings: str, *, limit: int) -> bytes:
 
 
 class _Zlib:
-    """gzip and deflate; deflate also without its zlib header, as some servers send it."""
+    """gzip, in one member or several (RFC 1952, 2.2), and deflate, also without its zlib header, as some send it."""
 
     def __init__(self, wbits: int) -> None:
+        self._wbits = wbits
         self._stream = zlib.decompressobj(wbits)
         self._raw_deflate_possible = wbits == zlib.MAX_WBITS
         self.ended = False
 
     def feed(self, data: bytes, limit: int) -> bytes:
+        decoded = bytearray()
+        while data:
+            if self._stream.eof:
+                if self._wbits != _GZIP:
+                    raise Undecodable("something follows the compressed body")
+                self._stream = zlib.decompressobj(self._wbits)
+            decoded += self._decompress(data, limit - len(decoded))
+            if self._stream.unconsumed_tail or len(decoded) >= limit:
+                raise BodyTooLarge
+            data = self._stream.unused_data
+        self.ended = self._stream.eof
+        return bytes(decoded)
+
+    def _decompress(self, data: bytes, limit: int) -> bytes:
         try:
             decoded = self._stream.decompress(data, limit)
         except zlib.error as error:
@@ -98,11 +116,8 @@ class _Zlib:
                 raise Undecodable(str(error)) from error
             self._stream = zlib.decompressobj(-zlib.MAX_WBITS)
             self._raw_deflate_possible = False
-            return self.feed(data, limit)
-        self._raw_deflate_possible = self._raw_deflate_possible and not data
-        self.ended = self._stream.eof
-        if self._stream.unconsumed_tail:
-            raise BodyTooLarge
+            return self._decompress(data, limit)
+        self._raw_deflate_possible = False
         return decoded
 
 
@@ -123,8 +138,11 @@ class _Brotli:
 
 
 class _Zstd:
+    """Zstandard, in one frame or several (RFC 8878, 3)."""
+
     def __init__(self) -> None:
-        self._stream = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+        self._decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+        self._stream = self._decompressor.decompressobj()
         self.ended = False
 
     def feed(self, data: bytes, limit: int) -> bytes:
@@ -133,10 +151,7 @@ class _Zstd:
         decoded: list[bytes] = []
         size = 0
         for start in range(0, len(data), 4096):
-            try:
-                piece = self._stream.decompress(data[start : start + 4096])
-            except zstandard.ZstdError as error:
-                raise Undecodable(str(error)) from error
+            piece = self._decompress(data[start : start + 4096])
             decoded.append(piece)
             size += len(piece)
             if size > limit:
@@ -144,11 +159,23 @@ class _Zstd:
         self.ended = self._stream.eof
         return b"".join(decoded)
 
+    def _decompress(self, data: bytes) -> bytes:
+        decoded = b""
+        while data:
+            if self._stream.eof:
+                self._stream = self._decompressor.decompressobj()
+            try:
+                decoded += self._stream.decompress(data)
+            except zstandard.ZstdError as error:
+                raise Undecodable(str(error)) from error
+            data = self._stream.unused_data
+        return decoded
+
 
 def _decoder(name: str) -> _Zlib | _Brotli | _Zstd:
     match name:
         case "gzip" | "x-gzip":
-            return _Zlib(zlib.MAX_WBITS | 16)
+            return _Zlib(_GZIP)
         case "deflate":
             return _Zlib(zlib.MAX_WBITS)
         case "br":

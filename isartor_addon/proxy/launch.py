@@ -39,8 +39,10 @@ DEFAULT_HOST = "127.0.0.1"
 USER = "isartor"
 """The user name with which clients show the token."""
 _LEVELS = {"debug": "debug", "info": "info", "warning": "warn", "error": "error"}
-_QUIET = ("tornado", "asyncio", "hpack", "quic", "httpx2", "httpcore2", "mitmproxy.proxy.server")
-"""Loggers that say too much at their own level. The last one names every host, also those that are none of ours."""
+_QUIET = ("tornado", "quic", "mitmproxy.proxy.server")
+"""Loggers that say too much at their own level, besides those of `observe/log.py`. The last one names every host, also
+those that are none of ours.
+"""
 _PROXIES = (mode_specs.RegularMode, mode_specs.UpstreamMode)
 _WITHOUT_LISTENER = ("local", "tun", "osproxy")
 _GUARDED = (*_WITHOUT_LISTENER, "wireguard")
