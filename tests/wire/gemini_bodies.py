@@ -1,10 +1,16 @@
-"""Bodies of Gemini requests as clients send them, well and badly formed, for hypothesis."""
+"""Gemini: routes, and bodies as clients send them, well and badly formed, for hypothesis."""
 
 from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from isartor_addon.wire.gemini import INTERNAL, WIRE
 from tests.wire.drawn import anything, names, numbers, objects, scalars, shaped, texts
+
+ROUTE = WIRE.route("POST", "generativelanguage.googleapis.com", "/v1beta/models/m:generateContent", {})
+INNER = INTERNAL.route("POST", "cloudcode-pa.googleapis.com", "/v1internal:generateContent", {})
+assert ROUTE is not None
+assert INNER is not None
 
 signature = {name: st.none() | texts for name in ("thoughtSignature", "thought_signature")}
 mime = st.sampled_from(["image/png", "application/pdf", "audio/wav", "", "text/plain"]) | st.none()

@@ -24,12 +24,8 @@ from isartor_addon.core.reply import Reply, Stop, Usage
 from isartor_addon.wire.base import Mode
 from isartor_addon.wire.gemini import INTERNAL, WIRE, Gemini
 from tests.wire.drawn import anything, names, objects, scalars, shaped, texts
-from tests.wire.gemini_bodies import parts
+from tests.wire.gemini_bodies import ROUTE, parts
 
-ROUTE = WIRE.route("POST", "generativelanguage.googleapis.com", "/v1beta/models/m:generateContent", {})
-INNER = INTERNAL.route("POST", "cloudcode-pa.googleapis.com", "/v1internal:generateContent", {})
-assert ROUTE is not None
-assert INNER is not None
 GOLDEN = Path(__file__).parent.parent / "transcripts"
 RECORDED: list[tuple[Gemini, Mode, Path]] = [
     (wire, mode, path)

@@ -28,12 +28,8 @@ from isartor_addon.core.prompt import (
 )
 from isartor_addon.wire.gemini import INTERNAL, WIRE
 from tests.wire.drawn import anything, shaped, texts
-from tests.wire.gemini_bodies import bodies
+from tests.wire.gemini_bodies import INNER, ROUTE, bodies
 
-ROUTE = WIRE.route("POST", "generativelanguage.googleapis.com", "/v1beta/models/m:generateContent", {})
-INNER = INTERNAL.route("POST", "cloudcode-pa.googleapis.com", "/v1internal:generateContent", {})
-assert ROUTE is not None
-assert INNER is not None
 GOLDEN = Path(__file__).parent.parent / "transcripts"
 
 
