@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from isartor_addon.core.client import Client
+from isartor_addon.store.running import USER
 
 Shell = Literal["bash", "zsh", "fish", "powershell"]
 SHELLS: tuple[Shell, ...] = ("bash", "zsh", "fish", "powershell")
@@ -17,8 +18,6 @@ SHELLS: tuple[Shell, ...] = ("bash", "zsh", "fish", "powershell")
 SAVED = "_ISARTOR_SAVED"
 """Holds what our exports replaced, as JSON, so that `--unset` can put it back."""
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-USER = "isartor"
-"""The user name with which the token is shown; the same as in `proxy/launch.py`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from isartor_addon import roster
-from isartor_addon.cli.exports import USER
 from isartor_addon.cli.printing import print_json, print_table
 from isartor_addon.cli.settings import add_settings, config_of, duration
 from isartor_addon.config.places import places
 from isartor_addon.config.schema import Config
-from isartor_addon.store.running import Running, read_running
+from isartor_addon.store.running import USER, Running, read_running
 
 _PATIENCE_S = 5.0
 _DONE, _UNWELL = 0, 1

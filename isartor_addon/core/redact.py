@@ -8,7 +8,7 @@ REMOVED = "[removed]"
 
 _HEADERS = (
     "authorization|proxy-authorization|x-api-key|api-key|x-goog-api-key|x-auth-token|x-amz-security-token|"
-    "x-isartor-token|set-cookie2?|cookie|x-csrf-token|openai-api-key|anthropic-api-key"
+    "set-cookie2?|cookie|x-csrf-token|openai-api-key|anthropic-api-key"
 )
 _FIELDS = (
     "api[_-]?key|access[_-]?token|refresh[_-]?token|id[_-]?token|auth[_-]?token|client[_-]?secret|session[_-]?token|"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import os
 import signal
@@ -25,10 +24,11 @@ from isartor_addon.config.places import Places, places
 from isartor_addon.config.private import make_directory
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import ConfigError
+from isartor_addon.core.reach import is_loopback
 from isartor_addon.proxy.drain import Drain
 from isartor_addon.proxy.hooks import Isartor
 from isartor_addon.proxy.seat import Seat
-from isartor_addon.store.running import Listener, Running, claim
+from isartor_addon.store.running import USER, Listener, Running, claim
 from isartor_addon.trust.authority import covers, ensure_authority
 from isartor_addon.trust.bundle import combined_bundle
 from isartor_addon.wire.hosts import domains
@@ -36,8 +36,6 @@ from isartor_addon.wire.hosts import domains
 logger = logging.getLogger(__name__)
 
 DEFAULT_HOST = "127.0.0.1"
-USER = "isartor"
-"""The user name with which clients show the token."""
 _LEVELS = {"debug": "debug", "info": "info", "warning": "warn", "error": "error"}
 _QUIET = ("tornado", "quic", "mitmproxy.proxy.server")
 """Loggers that say too much at their own level, besides those of `observe/log.py`. The last one names every host, also
@@ -180,19 +178,9 @@ def _exposed(options: Options) -> str:
     for spec in options.mode:
         mode = mode_specs.ProxyMode.parse(spec)
         host = mode.listen_host(options.listen_host)
-        if mode.type_name not in _GUARDED and not is_loopback(host):
+        if mode.type_name not in _GUARDED and not is_loopback(host.strip("[]")):
             return f"{mode.type_name} would listen on {host or 'every address'}"
     return ""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a listener on `host`; a name other than `localhost` may mean anything."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.partition("%")[0].strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 async def _run(

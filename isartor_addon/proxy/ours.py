@@ -9,6 +9,7 @@ from mitmproxy import http
 from mitmproxy.proxy import mode_specs
 
 from isartor_addon import wire
+from isartor_addon.core.reach import is_loopback
 from isartor_addon.intake import Sender
 from isartor_addon.proxy import convert
 from isartor_addon.wire.base import Route
@@ -64,6 +65,4 @@ def _routes_without_query(method: str, host: str, path: str) -> tuple[Route, ...
     return wire.find(method, host, path, {})
 
 
-@lru_cache(maxsize=256)
-def _is_loopback(host: str) -> bool:
-    return is_ip(host) and ipaddress.ip_address(host).is_loopback
+_is_loopback = lru_cache(maxsize=256)(is_loopback)

@@ -18,6 +18,8 @@ from typing import Any, Self
 from isartor_addon.core.errors import IsartorError
 from isartor_addon.store.lock import is_at, try_lock, unlock
 
+USER = "isartor"
+"""The user name with which clients show a proxy its token."""
 _PATIENCE_S = 1.0
 """How long a new proxy waits for somebody who is only looking whether the file is held."""
 _PAUSE_S = 0.02
