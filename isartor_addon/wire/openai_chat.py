@@ -32,6 +32,8 @@ class OpenAIChat(base.Wire):
         "sse": (openai_chat_stream.DONE,),
         "sse+usage": (openai_chat_stream.DONE,),
     }
+    reader: ClassVar[type[openai_chat_stream.Decoder]] = openai_chat_stream.Decoder
+    """Reads its streams."""
 
     def route(self, method: str, host: str, path: str, query: Mapping[str, str]) -> base.Route | None:
         """See `Wire.route`."""
@@ -40,8 +42,11 @@ class OpenAIChat(base.Wire):
         return base.Route(self, "generate", target(path, query), model=deployment(path))
 
     def mode(self, route: base.Route, body: Mapping[str, Json]) -> base.Mode:
-        """See `Wire.mode`."""
-        return stream_mode(body)
+        """As `stream` and `stream_options` want it."""
+        if body.get("stream") is not True:
+            return "json"
+        options = body.get("stream_options")
+        return "sse+usage" if isinstance(options, dict) and options.get("include_usage") is True else "sse"
 
     def parse(self, route: base.Route, body: Mapping[str, Json]) -> Prompt:
         """Read a request; nothing is lost (`openai_chat_request`)."""
@@ -63,7 +68,7 @@ class OpenAIChat(base.Wire):
         """A new reader for one stream."""
         if mode not in self.terminal:
             raise Untranslatable(f"{self.name} does not stream as {mode}")
-        return openai_chat_stream.Decoder()
+        return self.reader()
 
     def encode(self, reply: Reply, mode: base.Mode) -> tuple[bytes, ...]:
         """Write a reply as a stream."""
@@ -100,14 +105,6 @@ def target(path: str, query: Mapping[str, str]) -> str:
 def deployment(path: str) -> str:
     """The model that an Azure path names (`/openai/deployments/<model>/...`), else empty."""
     return path.partition("/openai/deployments/")[2].partition("/")[0]
-
-
-def stream_mode(body: Mapping[str, Json]) -> base.Mode:
-    """How OpenAI's `stream` and `stream_options` want the answer delivered."""
-    if body.get("stream") is not True:
-        return "json"
-    options = body.get("stream_options")
-    return "sse+usage" if isinstance(options, dict) and options.get("include_usage") is True else "sse"
 
 
 def error_body(status: int, code: str, message: str) -> bytes:

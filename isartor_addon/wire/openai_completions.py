@@ -10,23 +10,28 @@ import orjson
 from isartor_addon.core.canonical import Shape
 from isartor_addon.core.errors import Untranslatable
 from isartor_addon.core.prompt import Json, Prompt
-from isartor_addon.core.reply import Reply, Usage
+from isartor_addon.core.reply import Reply
 from isartor_addon.wire import base, openai_chat_reply, openai_chat_stream, texts
 from isartor_addon.wire.fields import rest, said
-from isartor_addon.wire.openai_chat import deployment, error_body, stream_mode, target
+from isartor_addon.wire.openai_chat import OpenAIChat, deployment, target
 from isartor_addon.wire.sse import event
 
 
-class OpenAICompletions(base.Wire):
-    """`POST .../completions`, chat excepted."""
+class _Decoder(openai_chat_stream.Decoder):
+    """Chunks as in chat, with a `text` where chat has a `delta`."""
+
+    def _one(self, choice: dict[str, Json]) -> None:
+        delta = {"content": choice.get("text")}
+        super()._one({**rest(choice, ("text",)), "delta": delta})
+
+
+class OpenAICompletions(OpenAIChat):
+    """`POST .../completions`, chat excepted. What is not said here is as in chat."""
 
     name: ClassVar[str] = "openai_completions"
     shape: ClassVar[Shape] = Shape(turns="prompt", mode=frozenset({"stream", "stream_options"}), goes_on=True)
     headers: ClassVar[tuple[str, ...]] = ("openai-organization", "openai-project")
-    terminal: ClassVar[Mapping[str, tuple[bytes, ...]]] = {
-        "sse": (openai_chat_stream.DONE,),
-        "sse+usage": (openai_chat_stream.DONE,),
-    }
+    reader: ClassVar[type[openai_chat_stream.Decoder]] = _Decoder
 
     def route(self, method: str, host: str, path: str, query: Mapping[str, str]) -> base.Route | None:
         """See `Wire.route`. Mistral's `/fim/completions` answers in another shape."""
@@ -35,10 +40,6 @@ class OpenAICompletions(base.Wire):
         if path.endswith(("/chat/completions", "/fim/completions")):
             return None
         return base.Route(self, "generate", target(path, query), model=deployment(path))
-
-    def mode(self, route: base.Route, body: Mapping[str, Json]) -> base.Mode:
-        """See `Wire.mode`."""
-        return stream_mode(body)
 
     def parse(self, route: base.Route, body: Mapping[str, Json]) -> Prompt:
         """Read a request: each prompt is a user turn; token numbers stay opaque."""
@@ -63,12 +64,6 @@ class OpenAICompletions(base.Wire):
         (choice,) = chat["choices"]
         return {**chat, "object": "text_completion", "choices": [_as_text(choice, _text(choice["message"]))]}
 
-    def decoder(self, mode: base.Mode) -> base.Decoder:
-        """A new reader for one stream."""
-        if mode not in self.terminal:
-            raise Untranslatable(f"{self.name} does not stream as {mode}")
-        return _Decoder()
-
     def encode(self, reply: Reply, mode: base.Mode) -> tuple[bytes, ...]:
         """Write a reply as a stream."""
         if mode not in self.terminal:
@@ -84,33 +79,6 @@ class OpenAICompletions(base.Wire):
         if mode == "sse+usage" and usage is not None:
             chunks.append({**head, "choices": [], "usage": usage})
         return (*(event(orjson.dumps(chunk)) for chunk in chunks), event(openai_chat_stream.DONE))
-
-    def verify_verbatim(self, mode: base.Mode, content: bytes) -> str:
-        """Keep a complete reply to several prompts, or with log-probabilities, as the bytes it is."""
-        if mode == "json":
-            whole = openai_chat_reply.whole_object(base.loads_reply(content))
-            return openai_chat_reply.unkept(said.objects(whole.get("choices"), "choices"))
-        return openai_chat_stream.unkept(_Decoder(), content)
-
-    def told_usage(self, body: Mapping[str, Json]) -> Json:
-        """See `Wire.told_usage`."""
-        return openai_chat_reply.told_usage(body)
-
-    def read_usage(self, told: Mapping[str, Json]) -> Usage:
-        """Read a usage object."""
-        return openai_chat_reply.read_usage(told)
-
-    def error(self, status: int, code: str, message: str) -> bytes:
-        """An error body."""
-        return error_body(status, code, message)
-
-
-class _Decoder(openai_chat_stream.Decoder):
-    """Chunks as in chat, with a `text` where chat has a `delta`."""
-
-    def _one(self, choice: dict[str, Json]) -> None:
-        delta = {"content": choice.get("text")}
-        super()._one({**rest(choice, ("text",)), "delta": delta})
 
 
 def _text(message: Mapping[str, Json]) -> str:
