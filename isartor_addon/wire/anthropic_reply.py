@@ -10,13 +10,7 @@ from typing import Final
 
 from isartor_addon.core.errors import BadReply
 from isartor_addon.core.prompt import Json
-from isartor_addon.core.reply import (
-    Reply,
-    Stop,
-    StopReason,
-    Usage,
-    without,
-)
+from isartor_addon.core.reply import Reply, Stop, StopReason, Usage, without
 from isartor_addon.wire.anthropic_blocks import read_block, write_block
 from isartor_addon.wire.fields import count, label, rest, said
 

@@ -13,17 +13,8 @@ import orjson
 
 from isartor_addon.core.canonical import Shape
 from isartor_addon.core.errors import BadReply, Untranslatable
-from isartor_addon.core.prompt import (
-    Json,
-    Part,
-    Prompt,
-    Text,
-)
-from isartor_addon.core.reply import (
-    Reply,
-    Usage,
-    join,
-)
+from isartor_addon.core.prompt import Json, Part, Prompt, Text
+from isartor_addon.core.reply import Reply, Usage, join
 from isartor_addon.wire import base
 from isartor_addon.wire.fields import asked, rest, said
 from isartor_addon.wire.ollama_replies import LineDecoder, Reading, closing, line, read_usage, said_of

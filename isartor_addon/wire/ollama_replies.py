@@ -6,24 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from isartor_addon.core.errors import BadReply, Untranslatable
-from isartor_addon.core.prompt import (
-    Json,
-    Part,
-    Text,
-    Thinking,
-    ToolCall,
-)
-from isartor_addon.core.reply import (
-    Delta,
-    Finished,
-    PartGrew,
-    PartStarted,
-    Reply,
-    Started,
-    Stop,
-    StopReason,
-    Usage,
-)
+from isartor_addon.core.prompt import Json, Part, Text, Thinking, ToolCall
+from isartor_addon.core.reply import Delta, Finished, PartGrew, PartStarted, Reply, Started, Stop, StopReason, Usage
 from isartor_addon.wire.fields import count, loads_object, rest, said
 from isartor_addon.wire.lines import Lines
 from isartor_addon.wire.ollama_request import read_call, write_parts

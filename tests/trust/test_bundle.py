@@ -11,12 +11,7 @@ from cryptography.hazmat.primitives import serialization
 
 from isartor_addon.core.errors import TrustError
 from isartor_addon.trust.authority import ensure_authority, renew
-from isartor_addon.trust.bundle import (
-    BUNDLE_FILE,
-    combined_bundle,
-    read_roots,
-    system_roots,
-)
+from isartor_addon.trust.bundle import BUNDLE_FILE, combined_bundle, read_roots, system_roots
 from tests.trust.loopback import Signer
 
 

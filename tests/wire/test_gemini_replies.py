@@ -13,13 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isartor_addon.core.errors import BadReply, Untranslatable
-from isartor_addon.core.prompt import (
-    Opaque,
-    Part,
-    Text,
-    Thinking,
-    ToolCall,
-)
+from isartor_addon.core.prompt import Opaque, Part, Text, Thinking, ToolCall
 from isartor_addon.core.reply import Reply, Stop, Usage
 from isartor_addon.wire.base import Mode
 from isartor_addon.wire.gemini import INTERNAL, WIRE, Gemini
