@@ -170,6 +170,9 @@ class Count:
 class Counters(Protocol):
     """Counts that all processes share and that outlive them. Some ten microseconds and, while another process writes,
     up to some milliseconds: not for the event loop.
+
+    Windows never go back: once one is being counted, whatever belongs to an earlier one of the same quota counts on it,
+    be it that the clock was set back, or that a reply ends after its window.
     """
 
     def admit(self, counters: Sequence[Counter], goes: Callable[[Sequence[Count]], bool]) -> Sequence[Count]:

@@ -8,6 +8,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from isartor_addon.config.private import make_database, make_directory
@@ -19,6 +20,8 @@ from isartor_addon.store.lock import locked
 
 FINE_S = 2 * 86400
 """For so long what happened is told by the minute, then by the hour."""
+AHEAD_S = 31 * 86400
+"""A window that begins so much later than the one that is asked for does not go on: the clock was wrong then."""
 _DAY_S = 86400
 _OPENING_S = 2.0
 _KINDS, _SUMS = ", ".join(Kind._fields), ", ".join(Sums._fields)
@@ -64,9 +67,9 @@ class LedgerFile:
         """
         with self._written() as connection:
             connection.executemany(_ADD, [(*kind, *sums) for kind, sums in spent.items()])
-            connection.executemany(
-                _COUNT, [(each.quota, each.of, each.since, count.tokens, count.cost) for each, count in counted.items()]
-            )
+            for counter, count in counted.items():
+                each = _current(connection, counter)
+                connection.execute(_COUNT, (each.quota, each.of, each.since, count.tokens, count.cost))
 
     def tidy(self, now: float, days: int) -> None:
         """
@@ -100,15 +103,17 @@ class LedgerFile:
     def admit(self, counters: Sequence[Counter], goes: Callable[[Sequence[Count]], bool]) -> Sequence[Count]:
         """Read, and add a request to each if `goes` says so; see `ports.Counters`."""
         with self._written() as connection:
-            counts = [_count(connection, counter) for counter in counters]
+            current = [_current(connection, counter) for counter in counters]
+            counts = [_count(connection, counter) for counter in current]
             if goes(counts):
-                connection.executemany(_ADMIT, [(each.quota, each.of, each.since) for each in counters])
+                connection.executemany(_ADMIT, [(each.quota, each.of, each.since) for each in current])
             return counts
 
     def first(self, counter: Counter) -> bool:
         """Whether nobody has asked this before; see `ports.Counters`."""
         with self._written() as connection:
-            return connection.execute(_SAY, (counter.quota, counter.of, counter.since)).rowcount > 0
+            current = _current(connection, counter)
+            return connection.execute(_SAY, (current.quota, current.of, current.since)).rowcount > 0
 
     def move_aside(self) -> Path | None:
         """Put a corrupt file out of the way; an earlier one is replaced. None: it cannot be, or is gone."""
@@ -143,6 +148,15 @@ class LedgerFile:
             connection.close()
             raise
         return connection
+
+
+def _current(connection: sqlite3.Connection, counter: Counter) -> Counter:
+    """The window that is counted: the latest there is, so that a clock that is set back opens none anew."""
+    latest: int | None = connection.execute(
+        "SELECT max(since) FROM counters WHERE quota = ? AND of = ? AND since > ? AND since <= ?",
+        (counter.quota, counter.of, counter.since, counter.since + AHEAD_S),
+    ).fetchone()[0]
+    return counter if latest is None else replace(counter, since=latest)
 
 
 def _count(connection: sqlite3.Connection, counter: Counter) -> Count:

@@ -2,7 +2,8 @@
 
 A request is counted when it is let go, in one step with the look at what was counted before: of requests no more than
 the limit ever go. What it takes is known when its reply has come, and is counted then: of tokens and dollars the
-requests in flight may go over the limit, and nothing else. Answers from this machine are never asked about.
+requests in flight may go over the limit, and nothing else. Answers from this machine are never asked about. Windows go
+on only: see `ports.Counters`.
 """
 
 from __future__ import annotations
