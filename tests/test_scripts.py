@@ -21,8 +21,9 @@ case "$1" in
 -VV) echo "Python VERSION" ;;
 -c) [ VERSION != old ] && printf '%s\\n' "$0" ;;
 -m) shift
-    case "$1" in
-    venv) mkdir -p "$2/bin" && cp "$0" "$2/bin/python" ;;
+    case "$1 $2" in
+    "venv "*) mkdir -p "$2/bin" && cp "$0" "$2/bin/python" ;;
+    "pip index") [ -n "${INDEX:-}" ] && printf '%s\\n' "mitmproxy (${INDEX%%,*})" "Available versions: $INDEX" ;;
     *) echo "$*" >>"$CALLS"; [ "$1" != "${FAILS:-}" ] ;;
     esac ;;
 esac
@@ -206,6 +207,36 @@ def test_test_runs_checks_and_suite(tree: Tree) -> None:
     assert (0, [*CHECKS, *SUITE, *TOOLS]) == (tree("scripts/test", NPM="0").returncode, tree.asked)
     assert (0, [*CHECKS, *SUITE, *TOOLS]) == (tree("scripts/test", CLIENTS="1").returncode, tree.asked)
     assert (0, [*CHECKS, *SUITE]) == (tree("scripts/test", NPM="0", CLIENTS="0").returncode, tree.asked)
+
+
+def test_test_tries_other_releases(tree: Tree) -> None:
+    """Where the package index answers; what fails there fails the whole."""
+    prepare(tree)
+    tree.add(tree.root / "scripts/releases", '#!/bin/sh\necho releases >>"$CALLS"\n[ "${FAILS:-}" != releases ]\n')
+    assert (0, [*CHECKS, *SUITE, "releases"]) == (tree("scripts/test", INDEX="12.0.0").returncode, tree.asked)
+    assert (1, [*CHECKS, *SUITE, "releases"]) == (
+        tree("scripts/test", INDEX="12.0.0", FAILS="releases").returncode,
+        tree.asked,
+    )
+    assert (0, [*CHECKS, *SUITE, "releases"]) == (tree("scripts/test", RELEASES="1").returncode, tree.asked)
+    assert (0, [*CHECKS, *SUITE]) == (tree("scripts/test", INDEX="12.0.0", RELEASES="0").returncode, tree.asked)
+
+
+@pytest.mark.parametrize(
+    ("index", "tried"),
+    [("13.0.0, 12.4.1, 12.4.0, 12.0.0", ["12.0", "12.4.1"]), ("12.3.1, 12.3.0, 12.0.0", ["12.0"])],
+    ids=["newer", "locked"],
+)
+def test_releases_are_the_oldest_and_the_newest(tree: Tree, index: str, tried: list[str]) -> None:
+    """The oldest that is allowed, and the newest if it is not the locked one, each in an environment of its own."""
+    (tree.root / "pyproject.toml").write_text('    "mitmproxy>=12.0,<13",\n')
+    (tree.root / "requirements.lock").write_text("mitmproxy==12.3.1 \\\n")
+    assert 0 == tree("scripts/releases", INDEX=index).returncode
+    installed = [line for line in tree.asked if "mitmproxy==" in line]
+    assert [f"mitmproxy=={each}" for each in tried] == [line.split()[7] for line in installed]
+    assert len(tried) == sum(line.startswith("pytest") for line in tree.asked)
+    assert tried == sorted(each.name for each in (tree.root / ".releases").iterdir())
+    assert 1 == tree("scripts/releases", "12.1.2", FAILS="pytest").returncode
 
 
 def test_test_hands_arguments_to_pytest(tree: Tree) -> None:

@@ -137,6 +137,30 @@ class _Brotli:
         return decoded
 
 
+class _OldBrotli:
+    """The same by brotli before 1.2, which cannot bound what a step gives; mitmproxy before 12.2.1 asks for that."""
+
+    def __init__(self) -> None:
+        self._stream = brotli.Decompressor()
+        self.ended = False
+
+    def feed(self, data: bytes, limit: int) -> bytes:
+        # A meta-block gives 16 MiB at most (RFC 7932, 9.2), and more than two do not fit into a piece.
+        decoded: list[bytes] = []
+        size = 0
+        for start in range(0, len(data), 16):
+            try:
+                piece = self._stream.process(data[start : start + 16])
+            except brotli.error as error:
+                raise Undecodable(str(error)) from error
+            decoded.append(piece)
+            size += len(piece)
+            if size > limit:
+                raise BodyTooLarge
+        self.ended = self._stream.is_finished()
+        return b"".join(decoded)
+
+
 class _Zstd:
     """Zstandard, in one frame or several (RFC 8878, 3)."""
 
@@ -172,14 +196,14 @@ class _Zstd:
         return decoded
 
 
-def _decoder(name: str) -> _Zlib | _Brotli | _Zstd:
+def _decoder(name: str) -> _Zlib | _Brotli | _OldBrotli | _Zstd:
     match name:
         case "gzip" | "x-gzip":
             return _Zlib(_GZIP)
         case "deflate":
             return _Zlib(zlib.MAX_WBITS)
         case "br":
-            return _Brotli()
+            return _Brotli() if hasattr(brotli.Decompressor, "can_accept_more_data") else _OldBrotli()
         case "zstd":
             return _Zstd()
     raise Undecodable(f"unknown content encoding {name[:20]!r}")

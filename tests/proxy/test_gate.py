@@ -38,6 +38,7 @@ def around() -> Iterator[tuple[Any, Any]]:
     with taddons.context(serverplayback.ServerPlayback(), modifyheaders.ModifyHeaders(), own) as context:
         context.view = view.View()
         yield context, Gate(own, Lane)
+        context.master.event_loop.close()  # which the context does since 12.2
 
 
 def test_it_opens(around: tuple[Any, Any]) -> None:
