@@ -18,7 +18,7 @@ compared with others; what is no LLM call; errors of the provider; a stream whos
 KINDS: tuple[Kind, ...] = (
     *("raw", "raw", "raw", "key", "miss", "raw", "stream", "other"),
     *("raw", "raw", "key", "miss", "stream miss", "raw", "stream", "429"),
-    *("raw", "raw", "key", "miss", "raw", "raw", "stream", "500"),
+    *("raw", "raw", "key", "words", "raw", "raw", "stream", "500"),
     *("raw", "raw", "key", "words", "stream miss", "miss", "stream", "left"),
 )
 """In turn, for ever."""
@@ -51,7 +51,7 @@ def request(number: int) -> Request:
     if kind == "other":
         return Request(kind, b"GET /v1/models/%d HTTP/1.1\r\n%b\r\n" % (number, _HEAD), 200)
     which = number // len(KINDS) % PROMPTS if kind in HITS else number + PROMPTS
-    body = _BODIES[kind in STREAMED].replace(_NONCE, b"%020d" % which)
+    body = _BODIES[kind in STREAMED].replace(_NONCE, _question(number) if kind == "words" else b"%020d" % which)
     if kind != "words":
         body = b'%b, "tools": %b}' % (body[:-1], _TOOLS)
     more = b"x-request-id: %d\r\n" % number if kind == "key" else b""
@@ -116,4 +116,19 @@ def _has_ended(head: bytes) -> Callable[[bytes], bool]:
     return lambda body: len(body) >= length
 
 
+def _question(number: int) -> bytes:
+    """Words that nobody has asked before, and that have been asked before in other sentences."""
+    chosen = []
+    for words in _WORDS:
+        number, at = divmod(number, len(words))
+        chosen.append(words[at])
+    return f"{' '.join(chosen)} case {number}".encode()
+
+
+_WORDS = (
+    "red green blue old new small large quick slow plain bright empty broken heavy quiet warm cold".split(),
+    "river garden engine letter window market planet bridge forest island camera violin kitchen mirror".split(),
+    "opens breaks moves sleeps burns floats turns grows leaks bends shines melts sinks".split(),
+    "monday tuesday wednesday thursday friday saturday sunday".split(),
+)
 _HEAD = b"host: localhost\r\naccept: */*\r\nuser-agent: bench/1\r\nauthorization: Bearer sk-bench\r\n"
