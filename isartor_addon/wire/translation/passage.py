@@ -6,7 +6,7 @@ from typing import Final
 
 from isartor_addon.core.errors import BadReply, Untranslatable
 from isartor_addon.core.prompt import Text, Thinking
-from isartor_addon.core.reply import Delta, Finished, PartGrew, PartStarted, Reply, Started, Usage, join, later_usage
+from isartor_addon.core.reply import Delta, Finished, PartGrew, PartStarted, Started, Usage, later_usage
 from isartor_addon.wire.base import Decoder, Mode, Wire, loads_reply
 from isartor_addon.wire.translation.ask import Offered
 from isartor_addon.wire.translation.replies import deltas_of
@@ -52,7 +52,7 @@ class Passage:
         self._decoder: Decoder | None = (
             _Whole(source) if source_mode == "json" else stream_decoder(source, source_mode, self._way)
         )
-        self._deltas: list[Delta] = []
+        self._usage = Usage()
         self._done = False
         self._closed = False
         self._only_bytes = False
@@ -63,18 +63,9 @@ class Passage:
         return self._done
 
     @property
-    def reply(self) -> Reply | None:
-        """The reply as the provider's wire said it, once it is complete; None where only its bytes can say it."""
-        return join(self._deltas) if self._done and self._deltas else None
-
-    @property
     def usage(self) -> Usage:
         """What it has cost, as far as that has been said."""
-        usage = Usage()
-        for delta in self._deltas:
-            if isinstance(delta, Started | Finished):
-                usage = later_usage(usage, delta.usage)
-        return usage
+        return self._usage
 
     def feed(self, data: bytes) -> list[bytes]:
         """
@@ -102,7 +93,9 @@ class Passage:
             return []
         self._closed = closing
         deltas = self._read(data, closing=closing)
-        self._deltas += deltas
+        for delta in deltas:
+            if isinstance(delta, Started | Finished):
+                self._usage = later_usage(self._usage, delta.usage)
         self.started = self.started or any(map(_is_content, deltas))
         told = self._way.tell(data, deltas, closing=closing)
         if self._decoder is not None:
@@ -120,7 +113,7 @@ class Passage:
             if not self._way.carries:
                 raise
             # Only the bytes themselves can say it, and they go on.
-            self._decoder, self._deltas, self.started, self._only_bytes = None, [], True, True
+            self._decoder, self._usage, self.started, self._only_bytes = None, Usage(), True, True
             self._done = closing
         except BadReply:
             # Until the answer has begun, another provider can give it. Afterwards a client of the same wire hears what
