@@ -16,7 +16,7 @@ LENGTH = 32
 
 def load_secret(path: Path) -> bytes:
     """
-    Read the secret, or make it: random, mode 0600. Processes that start at once agree on one.
+    Read the secret, or make it: random; its mode is 0600 from then on. Processes that start at once agree on one.
 
     Returns:
         32 bytes.
@@ -27,6 +27,8 @@ def load_secret(path: Path) -> bytes:
     with suppress(OSError):
         held = path.read_bytes()
         if len(held) == LENGTH:
+            with suppress(OSError):  # a home that may only be read
+                path.chmod(0o600)
             return held
     try:
         make_directory(path.parent)

@@ -17,12 +17,14 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_made_once_and_private(tmp_path):
-    """It is made at the first call, 32 bytes, mode 0600, and is the same ever after."""
+    """It is made at the first call, 32 bytes, mode 0600, and is the same ever after; opened to others, it is closed."""
     path = tmp_path / "home" / "secret"
     first = load_secret(path)
-    assert (32, first) == (len(first), load_secret(path))
-    if os.name != "nt":
-        assert 0o600 == stat.S_IMODE(path.stat().st_mode)
+    for mode in (0o600, 0o644):
+        path.chmod(mode)
+        assert (32, first) == (len(first), load_secret(path))
+        if os.name != "nt":
+            assert 0o600 == stat.S_IMODE(path.stat().st_mode)
 
 
 def test_two_installations_differ(tmp_path):
