@@ -19,6 +19,8 @@ from mitmproxy.proxy import commands, context, events, layer, mode_specs
 from mitmproxy.proxy.layers import http as http_layers
 from mitmproxy.proxy.layers.http import _hooks, _http1
 
+from isartor_addon.proxy.rehearsal import first_fault
+
 type Commands = Generator[commands.Command, Any, None]
 type Step = Callable[[events.Event], Commands]
 type HttpLayer = http_layers.HttpLayer
@@ -187,10 +189,7 @@ def replays_for_server(master: Master) -> bool:
 
 def rehearse(options: Options) -> str:
     """Try all of this on a connection that there is not; why it does not work, empty if it does."""
-    try:
-        return next(filter(None, _faults(options)), "")
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
+    return first_fault(lambda: _faults(options))
 
 
 def _faults(options: Options) -> Iterable[str]:

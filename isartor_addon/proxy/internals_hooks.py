@@ -17,6 +17,8 @@ from typing import Any
 
 from mitmproxy import addonmanager, exceptions, hooks
 
+from isartor_addon.proxy.rehearsal import first_fault
+
 _FIXED = ("mitmproxy.addons.", "mitmproxy.tools.", "isartor_addon.")
 """Where classes come from whose objects get no further methods while they are in use."""
 
@@ -151,11 +153,12 @@ def _is_single(addon: object) -> bool:
 
 def rehearse() -> str:
     """Have events triggered here and by mitmproxy; why it does not come to the same, empty if it does."""
-    try:
-        stock, table = _play(lambda table: None), _play(HookTable.install)
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
-    return "" if stock == table == ["a", "b", "c", "halt"] else f"addons are asked otherwise: {stock}, {table}"
+    return first_fault(_faults)
+
+
+def _faults() -> Iterator[str]:
+    stock, table = _play(lambda table: None), _play(HookTable.install)
+    yield "" if stock == table == ["a", "b", "c", "halt"] else f"addons are asked otherwise: {stock}, {table}"
 
 
 class _Probe:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.master import Master
 from mitmproxy.proxy import mode_servers
+
+from isartor_addon.proxy.rehearsal import first_fault
 
 type Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 """Serves one connection until it ends."""
@@ -44,16 +46,17 @@ def listen_by(listen: Listen) -> None:
 
 def rehearse_servers() -> str:
     """Why `listen_by` does not work with this mitmproxy, empty if it does."""
-    try:
-        server = mode_servers.AsyncioServerInstance
-        asked = tuple(inspect.signature(server.listen).parameters)
-        served = tuple(inspect.signature(server.handle_stream).parameters)
-    except (AttributeError, TypeError, ValueError) as error:
-        return f"{type(error).__name__}: {error}"
-    if asked != ("self", "host", "port") or served[:3] != ("self", "reader", "writer"):
-        return "it listens otherwise"
+    return first_fault(_faults)
+
+
+def _faults() -> Iterable[str]:
+    server = mode_servers.AsyncioServerInstance
+    asked = tuple(inspect.signature(server.listen).parameters)
+    served = tuple(inspect.signature(server.handle_stream).parameters)
+    yield "" if asked == ("self", "host", "port") else "it listens otherwise"
+    yield "" if served[:3] == ("self", "reader", "writer") else "it serves otherwise"
     coroutines = inspect.iscoroutinefunction(server.listen) and inspect.iscoroutinefunction(server.handle_stream)
-    return "" if coroutines else "it listens otherwise"
+    yield "" if coroutines else "it listens otherwise"
 
 
 def unsent(master: Master) -> int:

@@ -23,6 +23,8 @@ from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.tunnel import TunnelState
 from OpenSSL import SSL
 
+from isartor_addon.proxy.rehearsal import first_fault
+
 if TYPE_CHECKING:
     from mitmproxy.master import Master
 
@@ -306,10 +308,7 @@ def covers(found: Sequence[tls.TLSLayer], conn: connection.Connection) -> bool:
 
 def rehearse(options: Options) -> str:
     """Read a reply on a connection that there is not; why it does not work, empty if it does."""
-    try:
-        return next(filter(None, _faults(options)), "")
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
+    return first_fault(lambda: _faults(options))
 
 
 def _faults(options: Options) -> Iterable[str]:
