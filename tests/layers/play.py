@@ -45,6 +45,8 @@ class FakeAnswers:
     """What `get` was asked for."""
     disk: asyncio.Event | None = None
     """If set: `get` waits for it and finds nothing."""
+    writing: asyncio.Event | None = None
+    """If set: what is put is on the disk when it is."""
 
     def peek(self, key: str) -> Entry | None:
         """What is in memory."""
@@ -68,7 +70,9 @@ class FakeAnswers:
         self.held[entry.key] = entry
 
     async def flush(self) -> None:
-        """Nothing is pending."""
+        """Wait for the disk, if it is busy."""
+        if self.writing is not None:
+            await self.writing.wait()
 
     def close(self) -> None:
         """Nothing is open."""

@@ -73,6 +73,8 @@ class Learner:
             await self._check(exchange, doubt, fresh)
         entry = await self._world.answers.get(exchange.identity.key, counted=False)
         if entry is not None and entry.scope == exchange.in_scope().key:
+            # Another process that finds the question must find its answer, or it takes the question for left over.
+            await self._world.answers.flush()
             await self._file(entry, fresh, vector)
 
     async def fill(self, entries: Iterable[Entry]) -> None:

@@ -250,6 +250,24 @@ def test_what_is_far_is_left_alone() -> None:
     asyncio.run(scene())
 
 
+def test_a_question_is_filed_when_its_answer_is_on_disk() -> None:
+    """Who finds it in another process finds the answer, too."""
+    stage, one = Stage(), asked(ONE)
+
+    async def scene() -> None:
+        stage.answers.writing = asyncio.Event()
+        assert await stage.ask(one) is None
+        stage.pipeline.learn(one, said())
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert set() == stage.vectors.keys
+        stage.answers.writing.set()
+        await stage.settle()
+        assert {one.identity.key} == stage.vectors.keys
+
+    asyncio.run(scene())
+
+
 def test_refreshed_answers_are_filed() -> None:
     """Who asks for a fresh answer gets one, and it serves others."""
     stage = Stage()
