@@ -12,7 +12,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.e2e.harness import Proxy, Setup
+from tests.e2e.harness import Proxy, Setup, wait_for
+from tests.e2e.test_semantic import ONE, OTHER, SERVES, rows
 from tests.e2e.wires import RESPONSES
 from tests.fake import Plan, Provider
 
@@ -193,6 +194,21 @@ def test_sockets_that_are_not_ours_pass(proxy: Proxy, provider: Provider, words:
     with pytest.raises(InvalidStatus) as refused, _socket(proxy, "wss://api.openai.com/v1/realtime"):
         pass
     assert refused.value.response.status_code == 404
+
+
+def test_other_words_are_answered_inside_the_socket(
+    launch: Callable[..., Proxy], provider: Provider, words: str
+) -> None:
+    """The same question in other words on another socket: the same events, and the provider is not asked."""
+    own = launch(Setup(options=SERVES))
+    answers = []
+    for asked in (ONE, OTHER):
+        with _socket(own) as socket:
+            answers.append(_ask(socket, _create(asked, instructions=words)))
+        wait_for(lambda: rows(own.home / "isartor") == 1, "the question to be filed")
+    assert ONE in _text(answers[0])
+    assert answers[0] == answers[1]
+    assert provider.generations(words) == 1
 
 
 REWRITING = """

@@ -22,6 +22,7 @@ from isartor_addon.store.answers import AnswerStore
 from isartor_addon.store.running import Running, read_running
 from tests.cli.command import Command
 from tests.e2e.harness import PATIENCE_S, wait_for
+from tests.e2e.test_semantic import ONE, OTHER, SERVES
 from tests.e2e.wires import CHAT
 from tests.fake import Plan, Provider
 from tests.store.making import MIB
@@ -213,6 +214,45 @@ def test_workers_share_a_call(up: Up, provider: Provider, words: str) -> None:
         assert answers[0].result() == answers[1].result()
     assert 1 == provider.generations(words)
     wait_for(lambda: json.loads(up.command("cache", "stats", "--json").stdout)["hits"] == 1, "the hit to be counted")
+
+
+def test_workers_share_what_is_asked_in_other_words(provider: Provider, tmp_path: Path, words: str) -> None:
+    """What one worker has learned another one answers to other words, and takes back for both."""
+    settings = [word for name, value in SERVES.items() for word in ("--set", f"{name}={value}")]
+    up = Up(tmp_path, provider, "--workers", "2", *settings)
+    with ExitStack() as stack:
+        stack.callback(up.command, "stop")
+        connections = (stack.enter_context(closing(up.connect())) for _ in range(20))
+        one = next(connections)
+        other = next(each for each in connections if _worker(each) != _worker(one))
+
+        def layer(connection: http.client.HTTPConnection, said: str, **headers: str) -> tuple[str, str]:
+            messages = [{"role": "system", "content": words}, {"role": "user", "content": said}]
+            body = json.dumps({**CHAT.body("", False), "messages": messages})
+            connection.request("POST", "/v1/chat/completions", body, {**CHAT.headers, **headers})
+            reply = connection.getresponse()
+            reply.read()
+            return str(reply.headers["x-isartor-layer"]), str(reply.headers["x-isartor-key"])
+
+        answered, key = layer(one, ONE)
+        assert "l3" == answered
+        wait_for(lambda: key in _told(up), "the question to be filed, and the others to be told")
+        assert "l1b" == layer(other, OTHER)[0]
+        assert 1 == provider.generations(words)
+        assert "l3" == layer(other, OTHER, **{"x-isartor-feedback": "wrong"})[0]
+        wait_for(lambda: layer(one, ONE, **{"x-isartor-cache": "exact"})[0] == "l3", "the first to know")
+
+
+def _worker(connection: http.client.HTTPConnection) -> int:
+    """The process at the other end."""
+    connection.request("GET", "/debug/providers")
+    return int(json.loads(connection.getresponse().read())["pid"])
+
+
+def _told(up: Up) -> str:
+    """What workers have told each other of the semantic index."""
+    path = up.home / "cache" / "semantic" / "epoch"
+    return path.read_text() if path.exists() else ""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the system's lock table")
