@@ -117,7 +117,7 @@ def _spaced(words: str) -> Iterator[str]:
     """The same words with other spaces between the first of them; more of them than the layer remembers."""
     parts = words.split()
     for number in itertools.count(1):
-        yield "".join(part + " " * (1 + (number % 4096 >> place & 1)) for place, part in enumerate(parts)).strip()
+        yield "".join(part + " " * (1 + (number % 4096 >> 2 * place & 3)) for place, part in enumerate(parts)).strip()
 
 
 def _fill(directory: Path) -> None:
