@@ -64,7 +64,7 @@ def caller(
 def _credentials(headers: Mapping[str, str], query: Mapping[str, str]) -> list[str]:
     found = [_bare(headers[name]) for name in _CREDENTIALS if headers.get(name)]
     found += [query[name] for name in _QUERY_CREDENTIALS if query.get(name)]
-    return found or [value for name, value in headers.items() if value and _may_be_credential(name)]
+    return found or [headers[name] for name in headers if _may_be_credential(name) and headers[name]]
 
 
 def _may_be_credential(name: str) -> bool:

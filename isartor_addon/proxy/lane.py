@@ -3,17 +3,17 @@
 On every HTTP/1 connection it reads one request at a time, while the HTTP layer is idle. If the layers of the house have
 an answer at once, its bytes are written; otherwise the bytes that came, untouched, go on to the HTTP layer, which does
 with all hooks what it does without us. What is read is read by mitmproxy's parser and by our own hooks, on a flow that
-nobody else sees; a byte-identical repeat is not read again (`memo.py`).
+nobody else sees; what comes again is not read again (`memo.py`).
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from random import getrandbits
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from mitmproxy import http
 from mitmproxy.proxy import commands, events, layer
@@ -26,16 +26,13 @@ from isartor_addon.pipeline import describe_fault
 from isartor_addon.proxy import coding, convert, internals
 from isartor_addon.proxy.display import Display
 from isartor_addon.proxy.gate import Gate
-from isartor_addon.proxy.memo import Known, Memo, Opening, Openings
+from isartor_addon.proxy.memo import Memo, Noted, Opening, Openings
 from isartor_addon.proxy.ours import is_ours, routes_of
 from isartor_addon.proxy.request_reader import Head, RequestReader
 from isartor_addon.proxy.requests import Requests, asked_by, put_answer
 from isartor_addon.proxy.shortcut import Shortcuts
 from isartor_addon.proxy.splice import Watch
 from isartor_addon.proxy.tee import Tee
-
-if TYPE_CHECKING:
-    from hashlib import _Hash as HASH
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +82,7 @@ class Lane:
         self.display = display
         self.shortcuts = shortcuts
         self.memo = Memo()
-        self.openings = Openings()
+        self.openings = Openings(self.memo)
 
     def step_aside(self) -> None:
         """Answer nothing any more."""
@@ -127,7 +124,7 @@ class _Connection:
         self._tunnel: internals.Tunnel | None = None
         self._server: internals.Http1Server | None = None
         self._upstream: object = None
-        self._place = sha256()
+        self._place = b""
         self._pass_on = internals.place_before(below, self._step)
 
     def _step(self, event: events.Event) -> internals.Commands:
@@ -187,18 +184,11 @@ class _Connection:
     def _gather(self, data: bytes, *, may_close: bool = True) -> tuple[list[_Answered], bool]:
         """Take more bytes; the answers that are due, and whether the layer below must have what is held."""
         reader, answers = self._reader, list[_Answered]()
-        if not reader and (known := self._lane.memo.get(self._digest(data))) is not None:
-            # All of it is one request that was read before.
-            if (may_close or not known.closes) and (answered := self._find(self._repeat, known, data)) is not None:
-                return [answered], False
-            reader.hold(data)
-            self._missed = may_close or not known.closes
-            return answers, True
         goes_on = reader.take(data)
         while goes_on and (head := reader.head) is not None and reader.whole:
             if head.meaning.closes and not may_close:
                 return answers, True
-            if (answered := self._find(self._look_up, head, reader.request())) is None:
+            if (answered := self._find(head)) is None:
                 goes_on = False
                 break
             answers.append(answered)
@@ -213,18 +203,18 @@ class _Connection:
         self._missed = False
         yield from self._pass_on(events.DataReceived(self._client, self._reader.all()))
 
-    def _find[T](self, how: Callable[[T, bytes], _Answered | None], what: T, raw: bytes) -> _Answered | None:
-        """Look for an answer; a fault of ours is none."""
+    def _find(self, head: Head[Opening]) -> _Answered | None:
+        """Look for the answer to a request that has been gathered; a fault of ours is none."""
         if self._lane.gate.watched and self._lane.display.is_full:
             return None
         try:
-            return how(what, raw)
+            return self._look_up(head)
         except Exception as error:
             logger.warning("%s; the request takes mitmproxy's own way", describe_fault(error))
             return None
 
     def _read_head(self, head: bytes) -> Head[Opening] | None:
-        openings, place = self._lane.openings, self._place_now().digest()
+        openings, place = self._lane.openings, self._place_now()
         opening = openings.get(place, head)
         if opening is None:
             try:
@@ -252,73 +242,81 @@ class _Connection:
         routes = routes_of(flow)
         if not routes:
             return None
-        return Opening(asked_by(flow, convert.request_of(flow), routes), size, internals.closes(request))
+        asked = asked_by(flow, convert.request_of(flow), routes)
+        return Opening(asked, size, internals.closes(request), self._lane.memo.key(asked))
 
-    def _look_up(self, head: Head[Opening], raw: bytes) -> _Answered | None:
-        """Answer a request that has been gathered."""
-        lane, digest, opening = self._lane, self._digest(raw), head.meaning
-        if (known := lane.memo.get(digest)) is not None:
-            return self._repeat(known, raw)
+    def _look_up(self, head: Head[Opening]) -> _Answered | None:
+        lane, opening, digest = self._lane, head.meaning, self._reader.body_digest()
+        known = lane.memo.get(opening.key + digest)
+        if known is None:
+            return self._look_up_new(head, digest)
+        exchange = known.again(id=_new_id(), started=lane.house().clock.time())
+        request = opening.asked.request
+        if request.headers != known.request.headers:
+            exchange.request = replace(known.request, headers=request.headers)
+        answer = self._peek(exchange)
+        return None if answer is None else self._answered(head, exchange, answer)
+
+    def _look_up_new(self, head: Head[Opening], digest: bytes) -> _Answered | None:
+        """The same for a request that was not read before."""
+        lane, asked = self._lane, head.meaning.asked
+        noted = Noted(asked.request.headers)
         try:
-            exchange = lane.requests.read(opening.asked, id=_new_id(), raw=raw[head.size :])
+            exchange = lane.requests.read(
+                replace(asked, request=replace(asked.request, headers=noted)), id=_new_id(), raw=self._reader.body()
+            )
         except (BadControl, ClientMistake, coding.Undecodable, coding.BodyTooLarge):
             return None
+        exchange.request = replace(exchange.request, headers=asked.request.headers)
         answer = self._peek(exchange)
         if answer is None:
             exchange.trail.clear()
-            lane.requests.foresee(opening.asked.request, exchange, self._client)
+            lane.requests.foresee(asked.request, exchange, self._client)
             return None
-        known = Known(exchange.again(id="", started=0.0), head.size, opening.closes)
-        lane.memo.put(digest, known)
-        return self._answered(known, exchange, answer, raw)
-
-    def _repeat(self, known: Known, raw: bytes) -> _Answered | None:
-        """Answer a request that was read before."""
-        exchange = known.exchange.again(id=_new_id(), started=self._lane.house().clock.time())
-        answer = self._peek(exchange)
-        return None if answer is None else self._answered(known, exchange, answer, raw)
+        if lane.memo.put(asked, digest, exchange, noted):
+            lane.openings.clear()
+        return self._answered(head, exchange, answer)
 
     def _peek(self, exchange: Exchange) -> Answer | None:
         outcome = self._lane.house().pipeline.peek(exchange)
-        if not isinstance(outcome, Answer) or any(name.lower() in _FRAMING for name, _ in outcome.headers):
+        if not isinstance(outcome, Answer):
             return None
+        for name, _ in outcome.headers:
+            if name.lower() in _FRAMING:
+                return None
         return outcome
 
-    def _answered(self, known: Known, exchange: Exchange, answer: Answer, raw: bytes) -> _Answered:
+    def _answered(self, head: Head[Opening], exchange: Exchange, answer: Answer) -> _Answered:
         house = self._lane.house()
         told = convert.said(exchange, layer=answer.layer, deflected=True, age_s=answer.age_s)
         data = convert.written_response(answer.status, answer.body, answer.headers, {**told, **answer.told})
         if self._lane.gate.watched:
-            self._lane.display.show(self._flow(known, exchange, answer, raw))
+            self._lane.display.show(self._flow(head, exchange, answer))
         house.journal.record(exchange, layer=answer.layer, status=answer.status)
         house.accounts.enter(exchange, layer=answer.layer, status=answer.status, usage=answer.usage)
-        return _Answered(data, known.closes)
+        return _Answered(data, head.meaning.closes)
 
-    def _flow(self, known: Known, exchange: Exchange, answer: Answer, raw: bytes) -> http.HTTPFlow:
+    def _flow(self, head: Head[Opening], exchange: Exchange, answer: Answer) -> http.HTTPFlow:
         """The flow that the hooks would have made."""
-        flow = internals.read_head(self._below, raw[: known.head_size])
+        raw = self._reader.request()
+        flow = internals.read_head(self._below, raw[: head.size])
         flow.id = exchange.id
-        flow.request.raw_content = raw[known.head_size :]
+        flow.request.raw_content = raw[head.size :]
         flow.request.timestamp_start = flow.request.timestamp_end = exchange.started
         self._lane.prepare(flow)
         convert.strip_control(flow.request, own=self._lane.house().config.own_headers)
         put_answer(flow, exchange, answer)
         return flow
 
-    def _digest(self, raw: bytes) -> bytes:
-        """Of the bytes of a request, and of all of the connection that its reading depends on."""
-        state = self._place_now().copy()
-        state.update(raw)
-        return state.digest()
-
-    def _place_now(self) -> HASH:
+    def _place_now(self) -> bytes:
+        """A digest of all of the connection that the reading of a head depends on."""
         server = self._below.context.server
         if (server.address, server.tls) != self._upstream:
             self._upstream = (server.address, server.tls)
             client = self._client
             peer = client.peername and client.peername[0]
             came_by = (peer, client.sockname, client.proxy_mode.full_spec, client.tls, client.sni)
-            self._place = sha256(repr((self._below.mode, self._upstream, came_by)).encode())
+            self._place = sha256(repr((self._below.mode, self._upstream, came_by)).encode()).digest()
         return self._place
 
 

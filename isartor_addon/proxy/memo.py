@@ -1,15 +1,19 @@
 """What was read before, by the bytes it was read from: what comes again need not be read again.
 
 Only what reading gives is remembered, never an answer: whether there still is one, and whether it may be given, the
-layers decide every time. Reading depends on nothing but the bytes, the connection they came by (which is part of every
-key) and the settings (a change empties both stores).
+layers decide every time. What a request says depends on its body, its request line, who sent it, the names of its
+headers, and the values of those headers that its reading has asked for; all these are part of its key. So a body that
+comes again with another request id is not read again. Settings matter, too: a change empties both stores.
 """
 
 from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import overload
 
 from isartor_addon.core.exchange import Exchange
 from isartor_addon.proxy.requests import Asked
@@ -17,26 +21,53 @@ from isartor_addon.proxy.requests import Asked
 LIMIT = 16 * 1024 * 1024
 """Bytes of memory for requests, about."""
 MOST_OPENINGS = 256
+MOST_COUNTED = 256
+"""Names of headers that may count; when there are more, everything is forgotten."""
 LONGEST_OPENING = 16 * 1024
 """Bytes."""
 _ITEM_BYTES = 6 * 1024
 """About what one remembered request takes besides its canonical bytes and its headers."""
-_LENGTH = re.compile(rb"\r\ncontent-length: ?([1-9][0-9]{0,7})\r\n", re.I)
+_VALUES = re.compile(
+    rb"(?<=\r\n)(content-length|traceparent|idempotency-key|x-(?!isartor-)[a-z0-9_-]+): ?([!-~]+)(?=\r\n)", re.I
+)
+"""Header lines that say nothing of how a request is framed, where it goes or who sent it, but for the length."""
+_LENGTH = re.compile(rb"[1-9][0-9]{0,7}")
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A request that was read before."""
+class Noted(Mapping[str, str]):
+    """Headers that note whose values are asked for. That a name is there is not noted: the names always count."""
 
-    exchange: Exchange
-    """Never given to anybody as it is."""
-    head_size: int
-    closes: bool
-    """Whether the connection ends with the answer."""
+    __slots__ = ("_headers", "asked")
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._headers = headers
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.asked.add(name)
+        return self._headers[name]
+
+    @overload
+    def get(self, name: str, default: None = None, /) -> str | None: ...
+    @overload
+    def get[T](self, name: str, default: str | T, /) -> str | T: ...
+    def get(self, name: str, default: object = None, /) -> object:
+        """As of any mapping, without the exception that it would take."""
+        self.asked.add(name)
+        return self._headers.get(name, default)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._headers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._headers)
+
+    def __len__(self) -> int:
+        return len(self._headers)
 
 
 class Memo:
-    """Whole requests by a digest of their bytes; those used longest ago make room."""
+    """Whole requests by their keys; those used longest ago make room."""
 
     def __init__(self, limit: int = LIMIT) -> None:
         """
@@ -44,36 +75,70 @@ class Memo:
             limit: bytes.
         """
         self._limit = limit
-        self._items: OrderedDict[bytes, tuple[Known, int]] = OrderedDict()
+        self._items: OrderedDict[bytes, tuple[Exchange, int]] = OrderedDict()
         self._bytes = 0
+        self._counted: tuple[str, ...] = ()
+        """The headers whose values any reading has ever asked for."""
 
     def __len__(self) -> int:
         return len(self._items)
 
-    def get(self, digest: bytes) -> Known | None:
-        """The request with these bytes, if it is known; it counts as used. Its body is not kept."""
-        item = self._items.get(digest)
+    def key(self, asked: Asked) -> bytes:
+        """What of the head of a request its reading may depend on; with the digest of the body, its key."""
+        request = asked.request
+        line = (request.method, request.scheme, request.host, request.port, request.path, request.query_string)
+        headers = request.headers
+        said = [headers.get(name) for name in self._counted]
+        return sha256(repr((line, asked.by_door, asked.sender, tuple(headers), self._counted, said)).encode()).digest()
+
+    def counts(self, name: str) -> bool:
+        """Whether the value of a header is part of keys."""
+        return name in self._counted
+
+    def get(self, key: bytes) -> Exchange | None:
+        """The request under `key`, if it is known, without its body; it counts as used. Not to be given to anybody."""
+        item = self._items.get(key)
         if item is None:
             return None
-        self._items.move_to_end(digest)
+        self._items.move_to_end(key)
         return item[0]
 
-    def put(self, digest: bytes, known: Known) -> None:
-        """Remember what was read."""
-        if digest in self._items:
-            self._bytes -= self._items.pop(digest)[1]
+    def put(self, asked: Asked, digest: bytes, exchange: Exchange, noted: Noted) -> bool:
+        """
+        Remember what was read.
+
+        Args:
+            asked: the head.
+            digest: of the body.
+            exchange: what they mean.
+            noted: the headers as they were read.
+
+        Returns:
+            Whether `key` gives other keys than before.
+        """
+        grown = not noted.asked.issubset(self._counted)
+        if grown:
+            self.clear()
+            counted = noted.asked.union(self._counted)
+            self._counted = tuple(sorted(counted if len(counted) <= MOST_COUNTED else noted.asked))
         # The headers are kept as texts, and the ids among them once more.
-        size = _ITEM_BYTES + 4 * known.head_size + len(known.exchange.identity.canonical)
-        if size > self._limit:
-            return
-        known.exchange.body, known.exchange.raw = {}, b""
-        self._items[digest] = known, size
+        head = sum(len(name) + len(value) for name, value in asked.request.headers.items())
+        size = _ITEM_BYTES + 4 * head + len(exchange.identity.canonical)
+        if size <= self._limit:
+            self._keep(self.key(asked) + digest, exchange.again(id="", started=0.0), size)
+        return grown
+
+    def _keep(self, key: bytes, exchange: Exchange, size: int) -> None:
+        if key in self._items:
+            self._bytes -= self._items.pop(key)[1]
+        exchange.body, exchange.raw = {}, b""
+        self._items[key] = exchange, size
         self._bytes += size
         while self._bytes > self._limit:
             self._bytes -= self._items.popitem(last=False)[1][1]
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget all requests."""
         self._items.clear()
         self._bytes = 0
 
@@ -87,16 +152,34 @@ class Opening:
     """Bytes."""
     closes: bool
     """Whether the connection ends with the answer."""
+    key: bytes
+    """What of it counts; see `Memo.key`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Alike:
+    """A head, and the values in it that may be others."""
+
+    opening: Opening
+    names: tuple[str, ...]
+    values: tuple[bytes, ...]
 
 
 class Openings:
-    """Heads by their bytes, but for the number in `content-length`, which changes with every turn of a conversation.
+    """Heads by their bytes, but for values that may change from one request to the next: the length, ids and the like.
 
-    That number is cut out only where the rest of the head cannot depend on it: one such field, with a plain number.
+    Such a value is cut out only where the rest of the head cannot depend on it: the header is there once, and its value
+    is plain.
     """
 
-    def __init__(self) -> None:
-        self._items: OrderedDict[tuple[bytes, bytes, bytes], Opening] = OrderedDict()
+    def __init__(self, memo: Memo) -> None:
+        """
+        Args:
+            memo: gives keys.
+        """
+        self._memo = memo
+        self._items: OrderedDict[tuple[bytes, bytes], Opening] = OrderedDict()
+        self._alike: OrderedDict[tuple[bytes, ...], _Alike] = OrderedDict()
 
     def get(self, place: bytes, head: bytes) -> Opening | None:
         """
@@ -106,30 +189,58 @@ class Openings:
             place: digest of the connection.
             head: with its empty line.
         """
-        cut = _LENGTH.search(head)
-        if cut is None:
-            return None
-        key = (place, head[: cut.start(1)], head[cut.end(1) :])
-        opening = self._items.get(key)
-        if opening is None:
-            return None
-        self._items.move_to_end(key)
-        size = int(cut[1])
-        if size == opening.body_size:
+        opening = self._items.get((place, head))
+        if opening is not None:
+            self._items.move_to_end((place, head))
             return opening
-        request = opening.asked.request
-        headers = {**request.headers, "content-length": cut[1].decode()}
-        return replace(opening, asked=replace(opening.asked, request=replace(request, headers=headers)), body_size=size)
+        pieces = _VALUES.split(head)
+        alike = self._alike.get((place, *_rest(pieces)))
+        opening = None if alike is None else self._with(alike, tuple(pieces[2::3]))
+        if opening is not None:
+            self._keep(place, head, opening)
+        return opening
 
     def put(self, place: bytes, head: bytes, opening: Opening) -> None:
         """Remember what `head` says."""
-        cut = _LENGTH.search(head)
-        if cut is None or len(head) > LONGEST_OPENING:
+        if len(head) > LONGEST_OPENING:
             return
-        self._items[place, head[: cut.start(1)], head[cut.end(1) :]] = opening
+        self._keep(place, head, opening)
+        pieces = _VALUES.split(head)
+        names = tuple(name.decode().lower() for name in pieces[1::3])
+        values = tuple(pieces[2::3])
+        headers = opening.asked.request.headers
+        if all(headers.get(name) == value.decode() for name, value in zip(names, values, strict=True)):
+            self._alike[place, *_rest(pieces)] = _Alike(opening, names, values)
+            if len(self._alike) > MOST_OPENINGS:
+                self._alike.popitem(last=False)
+
+    def _with(self, alike: _Alike, values: tuple[bytes, ...]) -> Opening | None:
+        """The same with other values."""
+        opening = alike.opening
+        changed = {
+            name: value.decode()
+            for name, value, before in zip(alike.names, values, alike.values, strict=True)
+            if value != before
+        }
+        size = changed.get("content-length", "")
+        if size and not _LENGTH.fullmatch(size.encode()):
+            return None
+        request = opening.asked.request
+        asked = replace(opening.asked, request=replace(request, headers={**request.headers, **changed}))
+        key = self._memo.key(asked) if any(map(self._memo.counts, changed)) else opening.key
+        return Opening(asked, int(size) if size else opening.body_size, opening.closes, key)
+
+    def _keep(self, place: bytes, head: bytes, opening: Opening) -> None:
+        self._items[place, head] = opening
         if len(self._items) > MOST_OPENINGS:
             self._items.popitem(last=False)
 
     def clear(self) -> None:
         """Forget everything."""
         self._items.clear()
+        self._alike.clear()
+
+
+def _rest(pieces: list[bytes]) -> list[bytes]:
+    """What `_VALUES` has split, without the values."""
+    return [piece for number, piece in enumerate(pieces) if number % 3 != 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
@@ -29,6 +30,8 @@ def test_requests_come_out_as_they_went_in(cuts: list[int], count: int) -> None:
             assert one.head is not None
             assert HEAD == one.head.meaning
             found.append(one.request())
+            assert found[-1].removeprefix(HEAD) == one.body()
+            assert sha256(one.body()).digest() == one.body_digest()
             assert one.next()
     assert [HEAD + b"%04d" % n for n in range(count)] == found
     assert not one
@@ -37,6 +40,8 @@ def test_requests_come_out_as_they_went_in(cuts: list[int], count: int) -> None:
 @pytest.mark.parametrize(
     "data",
     [
+        b"POST / HTTP/1.1\n\r\n",
+        b"POST / HTTP/1.1\r\na: b\n\r\n\r\n",
         b"G",
         b"GET / HTTP/1.1\r\n",
         b"\r\n",
