@@ -17,7 +17,7 @@ from isartor_addon import assemble
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import IsartorError
 from isartor_addon.pipeline import describe_fault
-from isartor_addon.proxy import convert, loops, models, offline, options, views
+from isartor_addon.proxy import allocator, convert, loops, models, offline, options, views
 from isartor_addon.proxy.commands import Commands
 from isartor_addon.proxy.door import Door
 from isartor_addon.proxy.lay import Table, ask_fewer, lay
@@ -72,6 +72,7 @@ class Isartor:
 
     def load(self, loader: Loader) -> None:
         """Declare options, commands and the view of prompts."""
+        allocator.give_back()
         options.register(loader)
         ctx.master.commands.collect_commands(Commands(lambda: self.house))
         views.register()

@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 LOOK_S = 0.05
 """How long another process's changes may stay unseen."""
 SWEEP_S = 600.0
-"""How often what has no answer any more is removed."""
+"""How often what has no answer any more is removed,"""
+SWEEP_SOON_S = 120.0
+SWEEP_ROWS = 4000
+"""and how soon after so many questions: they may have come in place of others."""
 MEMORY_BYTES = 256 << 20
 WRITER_PATIENCE_S = 2.0
 READER_PATIENCE_S = 0.25
@@ -84,7 +87,8 @@ class VectorStore:
         self._writing: dict[str, Row | None] = {}
         self._was_on = True
         self._look_at = 0.0
-        self._sweep_at = clock.monotonic()
+        self._swept_at = clock.monotonic() - SWEEP_S
+        self._filed = 0
         # For the searching thread alone.
         self._scopes: Scopes | None = None
         self._search = ThreadPoolExecutor(max_workers=1, thread_name_prefix="isartor-vectors")
@@ -306,9 +310,11 @@ class VectorStore:
             return
         rows.write(batch, self._clock.time())
         self._epoch.note(f"{row.scope if row is not None else ''}/{key}" for key, row in batch.items())
-        if self._clock.monotonic() >= self._sweep_at:
-            self._sweep_at = self._clock.monotonic() + SWEEP_S
-            self._sweep(rows)
+        self._filed += sum(row is not None for row in batch.values())
+        pause = SWEEP_S if self._filed < SWEEP_ROWS else SWEEP_SOON_S
+        if self._clock.monotonic() >= self._swept_at + pause:
+            self._swept_at, self._filed = self._clock.monotonic(), 0
+            self._sweep(rows, pause)
 
     def _written(self) -> None:
         with self._lock:
@@ -316,8 +322,8 @@ class VectorStore:
             if not self._switch.on:
                 self._waiting = {}
 
-    def _sweep(self, rows: VectorRows) -> None:
-        if not rows.claim("swept", self._clock.time(), SWEEP_S / 2):
+    def _sweep(self, rows: VectorRows, pause: float) -> None:
+        if not rows.claim("swept", self._clock.time(), pause / 2):
             return
         gone = rows.sweep(self._stored(), self._clock.time())
         self._epoch.note(f"/{key}" for key in gone)

@@ -15,7 +15,7 @@ import pytest
 
 from isartor_addon.store import vectors as module
 from isartor_addon.store.index import Kind
-from isartor_addon.store.vectors import SWEEP_S, VectorStore
+from isartor_addon.store.vectors import SWEEP_S, SWEEP_SOON_S, VectorStore
 from tests.store.making import HandClock
 
 DIMENSION = 32
@@ -260,6 +260,24 @@ def test_what_has_no_answer_is_swept(tmp_path):
         assert "k3" not in keys(other, "scope", unit(3))
         assert ["young"] == keys(store, "scope", unit(99), 1)
         assert 9 == store.stats()["rows"]
+
+
+@pytest.mark.parametrize(("number", "left"), [(4, 5), (5, 1)])
+def test_many_new_questions_are_swept_sooner(tmp_path, monkeypatch, number, left):
+    """Where many answers come and go, what has none any more does not pile up until the next regular sweep."""
+    monkeypatch.setattr(module, "SWEEP_ROWS", 6)
+    clock = HandClock()
+    with opened(tmp_path / "v", clock, stored=lambda: {"young"}) as store:
+        store.put("scope", "old", unit(0))  # the first sweeps
+        store.settle()
+        store.remove("old")
+        for each in range(number):
+            store.put("scope", f"k{each}", unit(each + 1))
+        store.settle()
+        clock.forward(SWEEP_SOON_S + 1)
+        store.put("scope", "young", unit(99))
+        store.settle()
+        assert left == store.stats()["rows"]
 
 
 def test_answers_that_cannot_be_listed_sweep_nothing(tmp_path):
