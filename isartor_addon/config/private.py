@@ -1,8 +1,10 @@
-"""Making files and directories that only their owner can read."""
+"""Making files and directories, most of them for nobody but their owner."""
 
 from __future__ import annotations
 
 import os
+import secrets
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,6 +34,37 @@ def make_database(path: Path) -> None:
     for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
         with suppress(FileNotFoundError):
             os.chmod(each, 0o600)
+
+
+def write_file(path: Path, pieces: Iterable[bytes], *, mode: int = 0o600, replace: bool = True) -> None:
+    """
+    Write a file in one step: nobody ever reads half of it, and what was there stays where it cannot be written.
+
+    It is written beside its place first, under a name that nobody can foresee: in a folder that others may write to
+    (`/tmp`) they could have put a link there.
+
+    Args:
+        pieces: what is to stand in it.
+        mode: for whom it is, whatever the umask.
+        replace: False: a file that is there already stays, and nothing is said.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.chmod(mode)
+        if replace:
+            os.replace(fresh, path)
+        else:
+            with suppress(FileExistsError):
+                os.link(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def make_directory(directory: Path) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import orjson
 
+from isartor_addon.config.private import write_file
 from isartor_addon.core.errors import ConfigError
 from isartor_addon.core.identity import ANYONE, key_for
 from isartor_addon.core.recording import Entry
@@ -129,18 +130,14 @@ def write_whole(file: Path, entries: Iterable[Entry]) -> int:
     Raises:
         OSError: it cannot be written; what was there still is.
     """
-    fresh = file.with_name(f".{file.name}.{os.getpid()}")
     count = 0
-    try:
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-            out.write(HEADER)
-            for entry in entries:
-                out.write(write_line(entry))
-                count += 1
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(fresh, file)
-    except OSError:
-        fresh.unlink(missing_ok=True)
-        raise
+
+    def lines() -> Iterator[bytes]:
+        nonlocal count
+        yield HEADER
+        for entry in entries:
+            count += 1
+            yield write_line(entry)
+
+    write_file(file, lines())
     return count

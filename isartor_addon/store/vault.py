@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import secrets
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from isartor_addon.config.private import make_directory
+from isartor_addon.config.private import make_directory, write_file
 from isartor_addon.core.errors import StoreError
 from isartor_addon.store.lock import locked
 from isartor_addon.store.secret import load_secret
@@ -143,18 +142,9 @@ class Vault:
         return found
 
     def _write(self, document: Mapping[str, Any]) -> None:
-        fresh = self._path.with_suffix(f".{os.getpid()}.new")
         try:
-            fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(fd, "wb") as file:
-                file.write(json.dumps(document, indent=1).encode())
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.chmod(0o600)
-            fresh.replace(self._path)
+            write_file(self._path, [json.dumps(document, indent=1).encode()])
         except OSError as error:
-            with suppress(OSError):
-                fresh.unlink()
             raise StoreError(f"the vault {self._path} cannot be written: {error.strerror}") from error
 
 

@@ -13,11 +13,9 @@ Files, in mitmproxy's own layout for `confdir`:
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
-import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,7 +25,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from isartor_addon.config.private import make_directory
+from isartor_addon.config.private import make_directory, write_file
 from isartor_addon.core.errors import ConfigError, TrustError
 
 KEY_FILE = "mitmproxy-ca.pem"
@@ -253,35 +251,9 @@ def _write_key_file(directory: Path, content: bytes, *, replace: bool) -> None:
     """Put the key file in its place in one step. Without `replace`, one that is there already stays."""
     try:
         make_directory(directory)
-        with _beside(directory / KEY_FILE, content, mode=0o600) as fresh:
-            if replace:
-                os.replace(fresh, directory / KEY_FILE)
-            else:
-                with contextlib.suppress(FileExistsError):
-                    os.link(fresh, directory / KEY_FILE)
+        write_file(directory / KEY_FILE, [content], replace=replace)
     except OSError as error:
         raise TrustError(f"cannot write {directory / KEY_FILE}: {error.strerror}") from error
-
-
-@contextlib.contextmanager
-def _beside(path: Path, content: bytes, *, mode: int) -> Iterator[Path]:
-    """Write a new file next to `path`; what is left of it afterwards is removed."""
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    try:
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        yield fresh
-    finally:
-        fresh.unlink(missing_ok=True)
-
-
-def write_atomically(path: Path, content: bytes, *, mode: int) -> None:
-    """Replace a file in one step, so that nobody ever reads half of it."""
-    with _beside(path, content, mode=mode) as fresh:
-        os.replace(fresh, path)
 
 
 def _complete(directory: Path) -> Authority:
@@ -293,7 +265,7 @@ def _complete(directory: Path) -> Authority:
     try:
         (directory / KEY_FILE).chmod(0o600)
         if not authority.certificate.is_file() or authority.certificate.read_bytes() != pem:
-            write_atomically(authority.certificate, pem, mode=0o644)
+            write_file(authority.certificate, [pem], mode=0o644)
     except OSError as error:
         raise TrustError(f"cannot write {authority.certificate}: {error.strerror}") from error
     return authority

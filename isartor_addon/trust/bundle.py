@@ -19,8 +19,9 @@ from pathlib import Path
 
 import certifi
 
+from isartor_addon.config.private import write_file
 from isartor_addon.core.errors import TrustError
-from isartor_addon.trust.authority import NAME, read_authority, write_atomically
+from isartor_addon.trust.authority import NAME, read_authority
 
 BUNDLE_FILE = "isartor-bundle.pem"
 VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CODEX_CA_CERTIFICATE")
@@ -67,7 +68,7 @@ def combined_bundle(
     content = "\n".join([*lines, *map(_pem, [*others, authority.root])]).encode("ascii")
     try:
         if not path.is_file() or path.read_bytes() != content:
-            write_atomically(path, content, mode=0o644)
+            write_file(path, [content], mode=0o644)
     except OSError as error:
         raise TrustError(f"cannot write {path}: {error.strerror}") from error
     return path

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from isartor_addon.config.private import make_database, make_directory, make_file
+from isartor_addon.config.private import make_database, make_directory, make_file, write_file
 
 modes = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes; the user's profile is private")
 
@@ -39,6 +39,44 @@ def test_what_is_made_is_for_the_user_only(tmp_path: Path) -> None:
         assert (0o600, 0o600) == (mode(below / "file"), mode(below / "data.db"))
         (below / "file").write_text("kept")
     assert "kept" == (below / "file").read_text()
+
+
+@modes
+@pytest.mark.usefixtures("_umask")
+def test_a_file_is_written_in_one_step(tmp_path: Path) -> None:
+    """Content and mode are what was asked for, in place of what was there; nothing is left beside it."""
+    path = tmp_path / "file"
+    path.write_text("old")
+    path.chmod(0o666)
+    for wanted in (0o600, 0o644):
+        write_file(path, [b"ne", b"w"], mode=wanted)
+        assert (b"new", wanted) == (path.read_bytes(), mode(path))
+    write_file(path, [b"newer"], replace=False)
+    assert b"new" == path.read_bytes()
+    assert [path] == list(tmp_path.iterdir())
+
+
+def test_a_file_that_cannot_be_written_stays(tmp_path: Path) -> None:
+    """What was there is there, and half of the new is not."""
+
+    def pieces() -> Iterator[bytes]:
+        yield b"half"
+        raise OSError("no room")
+
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(OSError, match="no room"):
+        write_file(path, pieces())
+    assert ("old", [path]) == (path.read_text(), list(tmp_path.iterdir()))
+
+
+def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    """Somebody else's file behind a link of our name stays as it is."""
+    other = tmp_path / "other"
+    other.write_text("theirs")
+    (tmp_path / "file").symlink_to(other)
+    write_file(tmp_path / "file", [b"ours"])
+    assert ("theirs", "ours") == (other.read_text(), (tmp_path / "file").read_text())
 
 
 @modes
