@@ -20,7 +20,8 @@ from isartor_addon.cli.settings import add_settings, config_of
 from isartor_addon.core.exchange import Step
 from isartor_addon.core.identity import differences
 from isartor_addon.observe.explain import explain
-from isartor_addon.observe.journal import Journal, Record
+from isartor_addon.observe.journal import Journal
+from isartor_addon.observe.record import Record
 
 _SHOWN_PATHS = 40
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from isartor_addon.observe.journal import Journal, Record
+from isartor_addon.observe.journal import Journal
+from isartor_addon.observe.record import Record
 
 MOST = 20
 """Differences that are listed."""

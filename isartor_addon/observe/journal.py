@@ -21,8 +21,6 @@ from isartor_addon.core.exchange import Exchange
 from isartor_addon.core.identity import differences, fingerprint
 from isartor_addon.observe.record import Record, dump, load, record_of
 
-__all__ = ["KEPT", "Journal", "Record"]
-
 KEPT = 2000
 """Exchanges that are remembered."""
 GATHER_S = 0.25

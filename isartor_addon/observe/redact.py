@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from isartor_addon.core.redact import REMOVED, redact
-
-__all__ = ["REMOVED", "Redaction", "redact"]
+from isartor_addon.core.redact import redact
 
 
 class Redaction(logging.Filter):

@@ -33,7 +33,7 @@ from isartor_addon.wire.translation.names import fitted
 from isartor_addon.wire.translation.passage import Passage
 from isartor_addon.wire.translation.same import adjusted
 
-__all__ = ["Offered", "Passage", "offered", "translate_error", "translate_reply", "translate_request"]
+__all__ = ["Offered", "Passage", "offered", "translate_error", "translate_request"]
 
 SOURCES: Final[Mapping[str, Callable[[Prompt], Ask]]] = {
     CHAT: asks_chat.read,
@@ -106,18 +106,6 @@ def _ask(route: Route, body: Mapping[str, Json]) -> Ask:
     if read is None:
         raise Untranslatable(f"requests are not translated from {route.wire.name}")
     return fitted(read(route.wire.parse(route, body)))
-
-
-def translate_reply(source: Wire, reply: bytes, target: Wire, *, offered: Offered | None = None) -> bytes:
-    """
-    A provider's JSON reply as the client's.
-
-    Raises:
-        BadReply: it is none, or an error.
-        Untranslatable: it says what the client's wire cannot.
-    """
-    passage = Passage(source, "json", target, "json", offered=offered)
-    return b"".join((*passage.feed(reply), *passage.close()))
 
 
 def translate_error(source: Wire | None, status: int, body: bytes, target: Wire) -> bytes:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from isartor_addon.core.redact import REMOVED, redact
 from isartor_addon.observe import log
-from isartor_addon.observe.redact import REMOVED, Redaction, redact
+from isartor_addon.observe.redact import Redaction
 from tests.effort import takes_at_most
 
 WORD = string.ascii_letters + string.digits

@@ -14,7 +14,7 @@ from isartor_addon.core.prompt import Text, Thinking, ToolCall
 from isartor_addon.core.reply import Reply, Stop, Usage
 from isartor_addon.wire import WIRES
 from isartor_addon.wire.base import Mode, Wire
-from isartor_addon.wire.translate import Passage, translate_reply
+from isartor_addon.wire.translate import Passage
 from isartor_addon.wire.translation.ask import Own
 from isartor_addon.wire.translation.replies import FOREIGN, as_told
 from tests.wire.test_transcripts import WITHOUT_USAGE, modes_of
@@ -239,7 +239,7 @@ def test_a_stream_says_what_the_whole_reply_says(reply: Reply, data: st.DataObje
     one, other = data.draw(st.permutations(FOUR))[:2]
     mode, target_mode = STREAMS[one][0], data.draw(st.sampled_from(STREAMS[other]))
     source, client, told = WIRES[one], WIRES[other], as_told(reply, one)
-    whole = read(client, "json", (translate_reply(source, b"".join(source.write("json", told)), client),))
+    whole = read(client, "json", carried(source, "json", client, "json", source.write("json", told)))
     live = read(client, target_mode, carried(source, mode, client, target_mode, source.write(mode, told)))
     assert essence(whole) == essence(live)
     assert (counts(whole), whole.stop.reason) == (counts(live), live.stop.reason)
@@ -273,7 +273,7 @@ def test_a_message_whose_content_is_no_list_is_refused(content: object) -> None:
     item = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": content}
     body = {"id": "resp_1", "object": "response", "status": "completed", "model": "m", "output": [item]}
     with pytest.raises((BadReply, Untranslatable)):
-        translate_reply(WIRES["openai_responses"], json.dumps(body).encode(), WIRES["openai_chat"])
+        carried(WIRES["openai_responses"], "json", WIRES["openai_chat"], "json", [json.dumps(body).encode()])
 
 
 @pytest.mark.parametrize(
