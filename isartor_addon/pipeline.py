@@ -88,6 +88,16 @@ class Pipeline:
         """Tell the layers that the reply has come to its end, and is being checked."""
         self._tell(exchange, lambda layer: layer.ended(exchange))
 
+    def awaited(self, exchange: Exchange) -> bool:
+        """Whether somebody waits for that reply to be learned."""
+        for layer in self.layers:
+            try:
+                if layer.awaited(exchange):
+                    return True
+            except Exception as error:
+                self._fault(layer, exchange, error)
+        return False
+
     def learn(self, exchange: Exchange, recording: Recording) -> None:
         """Let the layers keep a complete, good reply."""
         self._tell(exchange, lambda layer: layer.learn(exchange, recording))

@@ -35,6 +35,10 @@ class Layer:
     def ended(self, exchange: Exchange) -> None:
         """That reply has come to its end; whether it is good is being found out, and told by `learn` or `lost`."""
 
+    def awaited(self, exchange: Exchange) -> bool:
+        """Whether somebody waits for that reply to be learned."""
+        return False
+
     def learn(self, exchange: Exchange, recording: Recording) -> None:
         """That reply is complete and good."""
 

@@ -62,8 +62,9 @@ class Gate:
         self._shut = False
         self._alone = False
         self._wanted = False
+        self._looked_at = False
         self.watched = False
-        """Whether flows are to be shown."""
+        """Whether flows of what the lane answers are to be shown."""
 
     def is_open(self) -> bool:
         """Whether the lane may answer now."""
@@ -75,6 +76,10 @@ class Gate:
         if addons != self._addons:
             self._look(addons)
         return self._alone and not internals.replays_for_server(ctx.master)
+
+    def is_unseen(self) -> bool:
+        """Whether, besides, nobody looks at flows now."""
+        return self.is_alone() and not self._looked_at
 
     def shut(self) -> None:
         """Stay shut from now on."""
@@ -93,7 +98,8 @@ class Gate:
         # A script that is loaded anew leaves the old addon behind.
         self._wanted = lane.enabled and not self._shut and self._own in addons
         self._alone = not any(map(_is_set, _REFUSES)) and not any(map(_acts, names))
-        self.watched = lane.flows == "always" or (lane.flows == "when_watched" and any(map(_looks, names)))
+        self._looked_at = any(map(_looks, names))
+        self.watched = lane.flows == "always" or (lane.flows == "when_watched" and self._looked_at)
 
 
 def _has_hook(addon: object) -> bool:

@@ -18,6 +18,7 @@ from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import IsartorError
 from isartor_addon.pipeline import describe_fault
 from isartor_addon.proxy import allocator, convert, loops, models, offline, options, views
+from isartor_addon.proxy.afterwards import Afterwards
 from isartor_addon.proxy.commands import Commands
 from isartor_addon.proxy.door import Door
 from isartor_addon.proxy.lay import Table, ask_fewer, lay
@@ -61,9 +62,18 @@ class Isartor:
         self._flows: set[str] = set()
         """What has begun and has not ended, by flow id, whoever's it is."""
         self._closing = False
-        self._requests = Requests(lambda: self.house, tasks=self._tasks, relay=self._relay, passing=self._passing)
+        self._afterwards = Afterwards()
+        self._requests = Requests(
+            lambda: self.house,
+            tasks=self._tasks,
+            relay=self._relay,
+            passing=self._passing,
+            afterwards=self._afterwards,
+        )
         self._splices = Splices(self._tasks)
-        self._replies = Replies(self._tasks, self._splices, self._is_alone)
+        self._replies = Replies(
+            self._tasks, self._splices, alone=self._is_alone, unseen=self._is_unseen, afterwards=self._afterwards
+        )
         self._sockets = Sockets(lambda: self.house, self._tasks)
         self._lane: Lane | None = None
         self._table: Table | None = None
@@ -86,6 +96,7 @@ class Isartor:
         except IsartorError as error:  # such as a cassette that cannot be read
             raise exceptions.OptionsError(str(error)) from error
         if self._open:
+            self._afterwards.do_all()
             self.house.close()
         self.house, self._open = house, True
 
@@ -100,6 +111,9 @@ class Isartor:
 
     def _is_alone(self) -> bool:
         return self._lane is not None and self._lane.gate.is_alone()
+
+    def _is_unseen(self) -> bool:
+        return self._lane is not None and self._lane.gate.is_unseen()
 
     def in_flight(self) -> int:
         """How many answers are on their way, those inside sockets among them."""
@@ -120,6 +134,7 @@ class Isartor:
             ctx.master.addons.remove(self._lane)
             self._lane = None
         self._relay.close()
+        self._afterwards.do_all()
         self._tasks.cancel()
         if self._open:
             self.house.close()

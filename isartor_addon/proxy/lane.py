@@ -278,7 +278,7 @@ class _Connection:
         return self._answered(head, exchange, answer)
 
     def _peek(self, exchange: Exchange) -> Answer | None:
-        outcome = self._lane.house().pipeline.peek(exchange)
+        outcome = self._lane.requests.peek(exchange)
         if not isinstance(outcome, Answer):
             return None
         for name, _ in outcome.headers:

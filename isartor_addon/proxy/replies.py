@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from mitmproxy import http
@@ -13,6 +14,7 @@ from isartor_addon.core.recording import ANSWERED_BY, ANSWERED_MODEL
 from isartor_addon.core.reply import Usage
 from isartor_addon.pipeline import Pipeline
 from isartor_addon.proxy import convert, native
+from isartor_addon.proxy.afterwards import Afterwards
 from isartor_addon.proxy.passing import Passing, Sent
 from isartor_addon.proxy.show import show, show_trail
 from isartor_addon.proxy.splice import Splices
@@ -31,16 +33,28 @@ SUMMARIES = {
 class Replies:
     """Ends what `Requests` let go on."""
 
-    def __init__(self, tasks: Tasks, splices: Splices, alone: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        tasks: Tasks,
+        splices: Splices,
+        *,
+        alone: Callable[[], bool],
+        unseen: Callable[[], bool],
+        afterwards: Afterwards,
+    ) -> None:
         """
         Args:
             tasks: holds what runs in the background.
             splices: gives streams a short way.
             alone: whether nobody but us has a say in what becomes of a reply.
+            unseen: whether, besides, nobody looks at what a flow shows when it ends.
+            afterwards: does what can wait.
         """
         self._tasks = tasks
         self._splices = splices
         self._alone = alone
+        self._unseen = unseen
+        self._afterwards = afterwards
 
     def begin(self, flow: http.HTTPFlow, response: http.Response, passing: Passing) -> None:
         """The head of the reply is here: say what happened, let a stream stream, learn a success."""
@@ -74,20 +88,19 @@ class Replies:
         finally:
             passing.restore(flow)
         show(flow, exchange, passing.outcome, _summary(passing))
-        house.journal.record(exchange, layer=passing.layer, status=response.status_code)
+        _record(passing, response.status_code)
         if passing.tee is None:
             _enter(passing, response.status_code, _said(response, passing))
         show_trail(flow, exchange)
 
     def broken(self, flow: http.HTTPFlow, passing: Passing) -> None:
         """The connection to the client or to the provider broke."""
-        house = passing.house
         if passing.tee is not None:
             passing.tee.cut("the stream was cut")
         elif passing.layer == convert.PROVIDER_TAG:
-            house.pipeline.lost(passing.exchange, "no reply")
+            passing.house.pipeline.lost(passing.exchange, "no reply")
         passing.restore(flow)
-        house.journal.record(passing.exchange, layer=passing.layer, status=0)
+        _record(passing, 0)
         if passing.tee is None:
             _enter(passing, 0, None)
         show_trail(flow, passing.exchange)
@@ -109,6 +122,7 @@ class Replies:
             limit=house.config.body_limit_mb * MIB,
             background=self._tasks.start,
             account=lambda usage, cut: _enter(passing, status, usage, cut=cut),
+            later=partial(self._afterwards.put, exchange.identity.key) if self._unseen() else None,
         )
         if passing.opened is not None:
             passing.tee.told = passing.opened.usage
@@ -139,6 +153,15 @@ class Replies:
         else:
             tee(response.raw_content or b"")
             tee(b"")
+
+
+def _record(passing: Passing, status: int) -> None:
+    """Have the journal remember it, once it is known whether the reply is learned."""
+    record = partial(passing.house.journal.record, passing.exchange, layer=passing.layer, status=status)
+    if passing.tee is None:
+        record()
+    else:
+        passing.tee.then(record)
 
 
 def _enter(passing: Passing, status: int, usage: Usage | None, *, cut: bool = False) -> None:

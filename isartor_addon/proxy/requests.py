@@ -16,6 +16,7 @@ from isartor_addon.core.exchange import Exchange, Request
 from isartor_addon.core.outcome import Answer, Outcome, Refuse, Relayed, Stream
 from isartor_addon.intake import Sender, read_body
 from isartor_addon.proxy import coding, convert, debug, models, native
+from isartor_addon.proxy.afterwards import Afterwards
 from isartor_addon.proxy.door import Door
 from isartor_addon.proxy.ours import DOOR, sender_of
 from isartor_addon.proxy.passing import Passing, Sent
@@ -47,8 +48,17 @@ def asked_by(flow: http.HTTPFlow, request: Request, routes: tuple[Route, ...]) -
 class Requests:
     """Serves requests. `passing` holds those that went on and have not ended, by flow id."""
 
-    def __init__(self, house: Callable[[], House], *, tasks: Tasks, relay: Relay, passing: dict[str, Passing]) -> None:
+    def __init__(
+        self,
+        house: Callable[[], House],
+        *,
+        tasks: Tasks,
+        relay: Relay,
+        passing: dict[str, Passing],
+        afterwards: Afterwards,
+    ) -> None:
         self._house = house
+        self._afterwards = afterwards
         self._tasks = tasks
         self._relay = relay
         self._passing = passing
@@ -94,8 +104,9 @@ class Requests:
         if flow.is_replay == "request" and exchange.control.cache in ("use", "exact"):  # by hand, in mitmproxy
             exchange.control = replace(exchange.control, cache="refresh")
         if exchange.control.wrong is not None:
+            self._afterwards.do_all()
             await asyncio.to_thread(house.correct, exchange)
-        outcome = house.pipeline.peek(exchange)
+        outcome = self.peek(exchange)
         if outcome is None:
             outcome = await self._ask_unless_left(flow, exchange, house=house)
         try:
@@ -103,6 +114,11 @@ class Requests:
         except Exception:
             house.pipeline.lost(exchange, "a fault of ours")
             raise
+
+    def peek(self, exchange: Exchange) -> Outcome | None:
+        """What can be answered at once from memory, after what waits to be learned of the same request."""
+        self._afterwards.catch_up(exchange.identity.key)
+        return self._house().pipeline.peek(exchange)
 
     def left(self, client: connection.Client) -> None:
         """Give up what is being asked on behalf of a client that has left."""
@@ -192,6 +208,7 @@ class Requests:
             target = Door(door).native_target()
             native.send_as_chat(flow, exchange, target=target, default_model=door.native_model)
         passing.sent = Sent.of(flow.request)
+        self._afterwards.soon()
 
     def _pass_unread(self, flow: http.HTTPFlow, route: Route, error: Exception) -> None:
         """A request that we cannot read goes on as it came; the provider says what is wrong with it."""

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import Any, cast
 
@@ -28,7 +29,7 @@ from isartor_addon.wire.usage import said_something, usage_so_far
 logger = logging.getLogger(__name__)
 
 QUICK = 64 * 1024
-"""Replies and requests up to this size, in bytes, are checked at once; larger ones in a thread."""
+"""Replies and requests up to this size, in bytes, are checked on the loop; larger ones in a thread."""
 LONGEST_MARK = 64
 """More than the length of what tells a terminal event, in bytes."""
 ATTEMPTS = 3
@@ -62,6 +63,7 @@ class Tee:
         limit: int,
         background: Callable[[Coroutine[Any, Any, None]], object],
         account: Callable[[Usage | None, bool], None],
+        later: Callable[[Callable[[], None]], None] | None = None,
     ) -> None:
         """
         Args:
@@ -73,6 +75,7 @@ class Tee:
             limit: larger replies are not learned; bytes.
             background: starts what takes its time.
             account: called once, when nothing more comes, with what the reply says of usage, and whether it is cut.
+            later: has something done when there is time for it; None: nothing is put off.
         """
         self.exchange = exchange
         self.told: Callable[[], Usage | None] = lambda: None
@@ -90,13 +93,15 @@ class Tee:
         self._attempts = 0
         """How many more events may be the terminal one."""
         self._checking = False
-        """Whether a thread is reading what has come by."""
+        """Whether what has come by is being read, or will be."""
         self._due = False
         """Whether to read again after that."""
         self._kept = 0
         """Number of chunks in the recording that has been learned."""
         self._ended = False
         self._account = account
+        self._later = later
+        self._then: Callable[[], None] | None = None
         self._usage: Usage | None = None
         self._whole = False
         self._settled = False
@@ -137,6 +142,13 @@ class Tee:
         self._ended = True
         self._settle()
 
+    def then(self, work: Callable[[], None]) -> None:
+        """Do `work` when it is known whether the reply is learned: now, unless it is being read."""
+        if self._checking:
+            self._then = work
+        else:
+            work()
+
     def _take(self, data: bytes) -> None:
         chunk = self._decoder.feed(data)
         if not chunk:
@@ -174,20 +186,31 @@ class Tee:
             return
         chunks = tuple(self.chunks)
         size = sum(map(len, chunks)) + len(self.exchange.raw)
-        if size <= QUICK:
-            self._keep(self._record(chunks))
-        else:
+        if size > QUICK:
             self._checking = True
             self._background(self._learn_in_thread(chunks))
+        elif self._later is not None and not self._pipeline.awaited(self.exchange):
+            self._checking = True
+            self._later(partial(self._learn_later, chunks))
+        else:
+            self._keep(self._record(chunks))
 
     async def _learn_in_thread(self, chunks: tuple[bytes, ...]) -> None:
-        try:
-            read = await asyncio.to_thread(self._record, chunks)
-        except Exception as error:
-            logger.warning("learning a reply failed with %s", describe_fault(error))
-            read = _Read(reason=type(error).__name__)
+        read = await asyncio.to_thread(self._try_to_record, chunks)
         self._checking = False
         self._keep(read)
+
+    def _learn_later(self, chunks: tuple[bytes, ...]) -> None:
+        read = self._try_to_record(chunks)
+        self._checking = False
+        self._keep(read)
+
+    def _try_to_record(self, chunks: tuple[bytes, ...]) -> _Read:
+        try:
+            return self._record(chunks)
+        except Exception as error:
+            logger.warning("learning a reply failed with %s", describe_fault(error))
+            return _Read(reason=type(error).__name__)
 
     def _record(self, chunks: tuple[bytes, ...]) -> _Read:
         """The recording, or why the reply is not worth keeping."""
@@ -229,6 +252,9 @@ class Tee:
             self._lose(read.reason)
         else:
             self._settle()
+        if not self._checking and self._then is not None:
+            work, self._then = self._then, None
+            work()
 
     def _lose(self, reason: str) -> None:
         self._ended = True

@@ -40,6 +40,11 @@ class Flight:
         self._changed: asyncio.Event | None = None
         """Set at the next change; there is one only while somebody waits for it."""
 
+    @property
+    def awaited(self) -> bool:
+        """Whether a follower waits for what comes next."""
+        return self._changed is not None
+
     def began(self, headers: tuple[tuple[str, str], ...]) -> None:
         """The reply's head is here."""
         self.headers = headers

@@ -138,6 +138,11 @@ class ExactLayer(Layer):
         if flight := self._own_flight(exchange):
             flight.whole = True
 
+    def awaited(self, exchange: Exchange) -> bool:
+        """Whether followers wait for its end."""
+        flight = self._own_flight(exchange)
+        return flight is not None and flight.awaited
+
     def learn(self, exchange: Exchange, recording: Recording) -> None:
         """Store the answer and let followers have it."""
         state: Ended = "lost"
