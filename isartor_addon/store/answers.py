@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from isartor_addon.config.private import make_directory, make_file
 from isartor_addon.core.errors import StoreError
@@ -30,12 +30,22 @@ from isartor_addon.store.worker import Worker
 
 GET_S = 0.5
 """A `get` that takes longer is a miss."""
+GATHER_S = 0.01
+"""Entries are gathered for so long before they are written, in one transaction: being woken and committing is most of
+the work. Less than what another process's request for the same waits at least.
+"""
 COUNT_S = 1.0
 """How long counters may be ahead of what is written down."""
 PATIENCE_S = 60.0
 """How long people wait for a list, a removal or a pin."""
 
 log = logging.getLogger(__name__)
+
+
+class _Put(NamedTuple):
+    entry: Entry
+    done: Callable[[], None]
+    """To be called when it is on disk, or has been given up."""
 
 
 class AnswerStore:
@@ -53,6 +63,10 @@ class AnswerStore:
         self._clock = clock
         self._switch = Switch("the cache on disk", clock, "answers are kept in memory only")
         self._closed = False
+        self._batch: list[_Put] | None = None
+        """What is being gathered."""
+        self._gathering = threading.Lock()
+        self._hurry = threading.Event()
         self._counting: threading.Timer | None = None
         with suppress(OSError):
             make_directory(directory)
@@ -110,12 +124,13 @@ class AnswerStore:
         if not self._usable() or not self._memory.wait(entry):
             if then is not None:
                 then()
-        elif self._write.soon(lambda rooms: self._store(rooms, entry), done) is None:
-            done()
+        else:
+            self._gather(_Put(entry, done))
 
     async def flush(self) -> None:
         """Wait until everything put is on disk or has been given up."""
         done = self._write.soon(lambda rooms: None)
+        self._hurry.set()
         if done is not None:
             await asyncio.wrap_future(done)
 
@@ -136,6 +151,7 @@ class AnswerStore:
         if self._counting is not None:
             self._counting.cancel()
         self._write.soon(self._tell)
+        self._hurry.set()
         self._read.close()
         self._write.close()
 
@@ -260,6 +276,7 @@ class AnswerStore:
     def _ask[T](self, work: Callable[[Rooms], T | None]) -> T | None:
         """Have `work` done by the writer, after all that was put, and wait for it; None when the disk is off."""
         done = self._write.soon(work) if self._usable() else None
+        self._hurry.set()
         try:
             return done.result(PATIENCE_S) if done is not None else None
         except TimeoutError:
@@ -291,15 +308,40 @@ class AnswerStore:
                 return
         self._memory.have_read(ticket, keys)
 
-    def _store(self, rooms: Rooms, entry: Entry) -> None:
-        if not self._memory.waits(entry):
+    def _gather(self, put: _Put) -> None:
+        with self._gathering:
+            if self._batch is not None:
+                self._batch.append(put)
+                return
+            batch = self._batch = [put]
+        if self._write.soon(partial(self._store, batch=batch), partial(self._stored, batch)) is None:
+            self._stored(batch)
+
+    def _store(self, rooms: Rooms, batch: list[_Put]) -> None:
+        self._hurry.wait(GATHER_S)
+        self._hurry.clear()
+        self._complete(batch)
+        entries = [put.entry for put in batch if self._memory.waits(put.entry)]
+        if not entries:
             return
         self._touch(rooms)
-        rooms.write(entry, self._clock.time())
-        if entry.caller == ANYONE and not self.imported:
+        rooms.write(entries, self._clock.time())
+        if not self.imported and any(entry.caller == ANYONE for entry in entries):
             make_file(self._marker)
             self.imported = True
-        self._epoch.note([entry.key])
+        self._epoch.note([entry.key for entry in entries])
+
+    def _complete(self, batch: list[_Put]) -> None:
+        """Let nothing more come to it."""
+        with self._gathering:
+            if self._batch is batch:
+                self._batch = None
+
+    def _stored(self, batch: list[_Put]) -> None:
+        """It is on disk, or has been given up."""
+        self._complete(batch)
+        for put in batch:
+            put.done()
 
     def _touch(self, rooms: Rooms) -> None:
         """Tell the disk what was used, before it chooses what to evict."""

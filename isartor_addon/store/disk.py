@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import diskcache
 from diskcache.core import MODE_RAW, UNKNOWN
@@ -20,7 +21,8 @@ from isartor_addon.store.fault import DATABASE, Watched
 from isartor_addon.store.lock import locked
 
 SETTINGS = {
-    "cull_limit": 10,
+    # Not while something is written: the bytes of what is evicted are free only when that is committed.
+    "cull_limit": 0,
     "sqlite_auto_vacuum": 1,
     "sqlite_cache_size": 512,
     "sqlite_journal_mode": "wal",
@@ -35,6 +37,17 @@ OPENING_S = 2.0
 _CULL_EVERY = 100
 """A hundredth of the bound has been written: time to see that it is kept."""
 _KEYS_AT_ONCE = 2000
+
+
+class Item(NamedTuple):
+    """What is written under one key."""
+
+    key: str
+    data: bytes
+    expire_s: float | None
+    """Seconds from now; None: never."""
+    tag: str
+    """A note that `rows` gives without reading the bytes."""
 
 
 class Refused(StoreError):
@@ -154,23 +167,19 @@ class Database:
         with self._file.faults():
             return key in self._cache
 
-    def put(self, key: str, data: bytes, *, expire_s: float | None, tag: str) -> None:
+    def put(self, *items: Item) -> None:
         """
-        Write `data` under `key`.
-
-        Args:
-            key: any text.
-            data: the bytes.
-            expire_s: seconds from now, or None for never.
-            tag: a note that `rows` gives without reading the bytes.
+        Write all of `items`, or nothing.
 
         Raises:
-            Fault: it cannot be written now.
+            Fault: they cannot be written now.
         """
         with self._file.faults():
             self._file.check()
-            self._cache.set(key, data, expire=expire_s, tag=tag)
-            self._written += len(data)
+            with self._cache.transact():
+                for item in items:
+                    self._cache.set(item.key, item.data, expire=item.expire_s, tag=item.tag)
+            self._written += sum(len(item.data) for item in items)
             if self._size is not None and self._written * _CULL_EVERY >= self._size:
                 self._written = 0
                 self._cache.cull()
@@ -242,7 +251,7 @@ class Database:
         Raises:
             Fault: there is none.
         """
-        self.put("room", bytes(64 << 10), expire_s=60, tag="")
+        self.put(Item("room", bytes(64 << 10), 60, ""))
         self.delete(["room"])
 
     @property

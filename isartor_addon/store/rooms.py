@@ -12,7 +12,7 @@ import orjson
 
 from isartor_addon.core.errors import StoreError
 from isartor_addon.core.recording import Entry
-from isartor_addon.store.disk import Database, Refused
+from isartor_addon.store.disk import Database, Item, Refused
 from isartor_addon.store.form import Damaged, OtherVersion, dump, load
 
 WRITER_PATIENCE_S = 2.0
@@ -80,24 +80,30 @@ class Rooms:
                 raise Damaged(str(error)) from error
         return None
 
-    def write(self, entry: Entry, now: float) -> None:
-        """Keep `entry`; pinned if it says so or if the one it replaces was."""
-        if entry.pinned or entry.key in self._pinned:
-            self._pinned.put(entry.key, dump(entry), expire_s=None, tag=_tag(entry))
-            return
-        data = dump(entry)
-        if now < entry.end and len(data) * _LARGEST_PART <= self._size:
-            self._common.put(entry.key, data, expire_s=entry.end - now, tag=_tag(entry))
+    def write(self, entries: Iterable[Entry], now: float) -> None:
+        """Keep `entries`, one of a key; pinned if they say so or if the ones they replace were."""
+        pinned, common = [], []
+        for entry in entries:
+            if entry.pinned or entry.key in self._pinned:
+                pinned.append(Item(entry.key, dump(entry), None, _tag(entry)))
+                continue
+            data = dump(entry)
+            if now < entry.end and len(data) * _LARGEST_PART <= self._size:
+                common.append(Item(entry.key, data, entry.end - now, _tag(entry)))
+        if pinned:
+            self._pinned.put(*pinned)
+        if common:
+            self._common.put(*common)
 
     def pin(self, entry: Entry, now: float, *, pinned: bool) -> Entry:
         """Move `entry` to the room where it belongs from now on."""
         moved = replace(entry, pinned=pinned)
         if pinned:
-            self.write(moved, now)
+            self.write([moved], now)
             self._common.delete([entry.key])
         else:
             self._pinned.delete([entry.key])
-            self.write(moved, now)
+            self.write([moved], now)
         return moved
 
     def touch(self, keys: Iterable[str]) -> None:

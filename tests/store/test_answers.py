@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from isartor_addon.core.errors import StoreError
-from tests.store.making import KIB, MIB, NOW, HandClock, entry, nobodys, opened
+from tests.store.making import KIB, MIB, NOW, HandClock, cold, entry, nobodys, opened
 
 
 def get(store, key):
@@ -75,6 +75,30 @@ def test_replaced_entry_stays_replaced(tmp_path):
         assert entry(1, version=2) == store.peek(entry(1).key)
     with opened(tmp_path / "cache") as store:
         assert entry(1, version=2) == get(store, entry(1).key)
+
+
+def test_all_that_comes_at_once_is_written(tmp_path):
+    """Puts that are written together, some under one key: each is told when it is done, and the latest one stays."""
+    done = []
+    with opened(tmp_path / "cache") as store:
+        for number in range(60):
+            made = entry(number % 40, version=number)
+            store.put(made, lambda number=number: done.append(number))
+    assert list(range(60)) == done
+    with cold(tmp_path / "cache") as store:
+        for number in range(40):
+            version = number + 40 if number < 20 else number
+            assert entry(number, version=version) == get(store, entry(number).key)
+
+
+def test_nothing_more_is_evicted_than_has_to_be(tmp_path):
+    """Entries that are written together push out as many bytes as they bring, and not all that was there."""
+    with opened(tmp_path / "cache", size_bytes=MIB) as store:
+        fill(store, range(100), size=8 * KIB)
+        for number in range(100, 140):
+            store.put(entry(number, size=8 * KIB))
+        flush(store)
+        assert len(store.keys()) > 80
 
 
 def test_bound_on_disk_holds_and_the_least_recently_used_go(tmp_path):
