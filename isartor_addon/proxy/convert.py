@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import parse_qsl
 
 from mitmproxy import http
@@ -15,14 +15,19 @@ from isartor_addon.intake import CONTROL_HEADERS
 PROVIDER_TAG = "l3"
 """The layer that stands for the provider."""
 _KEPT = frozenset({"content-type"})
+_OWN = frozenset(name.encode() for name in CONTROL_HEADERS)
 
 
 def headers_of(message: http.Message) -> dict[str, str]:
     """The headers by lower-case name; several of one name are joined with ", " (RFC 9110, 5.3), cookies with "; " (RFC
     9113, 8.2.3).
     """
+    return _joined(message.headers.fields)
+
+
+def _joined(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     headers: dict[str, str] = {}
-    for raw_name, raw_value in message.headers.fields:
+    for raw_name, raw_value in fields:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         between = "; " if name == "cookie" else ", "
         headers[name] = f"{headers[name]}{between}{value}" if name in headers else value
@@ -55,22 +60,36 @@ def request_of(flow: http.HTTPFlow) -> Request:
 
 def strip_own(request: http.Request, *, own: Iterable[str]) -> None:
     """Take off what is said to us alone; `own` are the headers that have a name of the operator's."""
-    for name in (*CONTROL_HEADERS, *own):
-        request.headers.pop(name, None)
+    _take_off(request, _OWN.union(name.lower().encode() for name in own))
 
 
 def strip_control(request: http.Request, *, own: Iterable[str]) -> None:
     """The same for a request that we serve, whose `cache-control` is said to us, too."""
     strip_own(request, own=own)
-    said = request.headers.get("cache-control", "").lower()
-    if "no-cache" in said or "no-store" in said:
-        del request.headers["cache-control"]
+    said = b", ".join(value.lower() for name, value in request.headers.fields if name.lower() == b"cache-control")
+    if b"no-cache" in said or b"no-store" in said:
+        _take_off(request, {b"cache-control"})
+
+
+def _take_off(message: http.Message, names: Collection[bytes]) -> None:
+    """One walk for all of them: mitmproxy's headers take one, and an exception, for each."""
+    fields = message.headers.fields
+    kept = tuple(field for field in fields if field[0].lower() not in names)
+    if len(kept) < len(fields):
+        message.headers.fields = kept
+
+
+def tell(response: http.Response, told: Mapping[str, str]) -> None:
+    """Set response headers, in place of any of these names."""
+    fields = [(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in told.items()]
+    _take_off(response, {name for name, _ in fields})
+    response.headers.fields += tuple(fields)
 
 
 def kept_headers(response: http.Response, extra: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """The headers of a provider's response that are replayed with its body."""
-    names = _KEPT.union(extra)
-    return tuple((name, value) for name, value in headers_of(response).items() if name in names)
+    names = {name.encode() for name in _KEPT.union(extra)}
+    return tuple(_joined(field for field in response.headers.fields if field[0].lower() in names).items())
 
 
 def said(exchange: Exchange, *, layer: str, deflected: bool, age_s: int | None = None) -> dict[str, str]:

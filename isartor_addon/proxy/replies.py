@@ -65,8 +65,7 @@ class Replies:
         answered = deflected and response.status_code < 400  # else it is a refusal, which has no age
         age_s = ((opened.age_s if opened else None) or 0) if answered else None
         told = convert.said(passing.exchange, layer=passing.layer, deflected=deflected, age_s=age_s)
-        for name, value in {**told, **(opened.told if opened else {})}.items():
-            response.headers[name] = value
+        convert.tell(response, {**told, **(opened.told if opened else {})})
         if deflected:
             if passing.outcome == "relay":
                 passing.house.pipeline.lost(passing.exchange, "all providers failed")
@@ -147,7 +146,8 @@ class Replies:
             if passing.layer == convert.PROVIDER_TAG and not passing.unlearned:
                 passing.house.pipeline.lost(passing.exchange, f"the provider answered {response.status_code}")
         elif passing.stream is response.stream and response.raw_content is None:
-            response.content = b"".join(tee.chunks)
+            if not self._unseen():
+                response.content = b"".join(tee.chunks)
         elif response.stream or flow.server_conn.timestamp_start is None:
             tee.cut("another addon answered or took the stream")
         else:
