@@ -121,7 +121,8 @@ class Replies:
             limit=house.config.body_limit_mb * MIB,
             background=self._tasks.start,
             account=lambda usage, cut: _enter(passing, status, usage, cut=cut),
-            later=partial(self._afterwards.put, exchange.identity.key) if self._unseen() else None,
+            # A stream's terminal event comes before its end: there is time then.
+            later=partial(self._afterwards.put, exchange.identity.key) if mode == "json" and self._unseen() else None,
         )
         if passing.opened is not None:
             passing.tee.told = passing.opened.usage
