@@ -1,15 +1,16 @@
 """Which addons mitmproxy asks for an event: only those that may have something to say to it, in its own order.
 
 mitmproxy looks for every event's method on each of some 37 addons, and does so twice for a flow, most often in vain.
-That is half of what a request costs it. Here it is noted which of its own addons lack a method, and they are not asked;
-those that have it are called without the search. All others are asked by mitmproxy's own `invoke_addon`. Like
-`internals.py` this touches names that are not promised, and `rehearse` tries them out.
+That is half of what a request costs it. Here it is noted which of its own addons lack a method, and they are not asked.
+All others are asked in the way of its own `invoke_addon`, without its nested generators. Like `internals.py` this
+touches names that are not promised, and `rehearse` tries them out.
 """
 
 from __future__ import annotations
 
 import inspect
 import itertools
+import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import cache
@@ -22,6 +23,8 @@ from isartor_addon.proxy.rehearsal import first_fault
 _FIXED = ("mitmproxy.addons.", "mitmproxy.tools.", "isartor_addon.")
 """Where classes come from whose objects get no further methods while they are in use."""
 
+_END = object()
+
 
 @dataclass(frozen=True, slots=True)
 class _Row:
@@ -31,14 +34,12 @@ class _Row:
     """mitmproxy's list, which it replaces when it removes an addon."""
     length: int
     """How long that was; addons are added at its end."""
-    asked: tuple[tuple[object, bool], ...]
-    """With whether it has no addons inside, now and later."""
+    asked: tuple[object, ...]
 
-    def addons(self) -> Iterator[tuple[object, bool]]:
+    def addons(self) -> Iterator[object]:
         """Who is asked now, with those that are added meanwhile."""
         yield from self.asked
-        for addon in itertools.islice(self.chain, self.length, None):
-            yield addon, False
+        yield from itertools.islice(self.chain, self.length, None)
 
 
 class HookTable:
@@ -80,13 +81,9 @@ class HookTable:
         if not row.asked:
             return
         arguments = _arguments(event)
-        for addon, is_single in row.addons():
+        for addon in row.addons():
             try:
-                method = getattr(addon, event.name, None) if is_single else None
-                if method and callable(method):
-                    await invoke_addon(method, arguments)
-                else:
-                    await addons.invoke_addon(addon, event)
+                await invoke_addon(addons, addon, event, arguments)
             except exceptions.AddonHalt:
                 return
             except Exception:
@@ -95,19 +92,40 @@ class HookTable:
 
     def _row(self, name: str) -> _Row:
         chain = self._addons.chain
-        asked = tuple((addon, _is_single(addon)) for addon in chain if not _lacks(addon, name))
-        return _Row(chain, len(chain), asked)
+        return _Row(chain, len(chain), tuple(addon for addon in chain if not _lacks(addon, name)))
 
 
-async def invoke_addon(method: Callable[..., Any], arguments: list[Any]) -> None:
+async def invoke_addon(
+    manager: addonmanager.AddonManager, addon: object, event: hooks.Hook, arguments: list[Any]
+) -> None:
     """
-    Call an addon's method, and wait for it where it can be waited for.
+    Ask an addon and, in their order, those in it, as mitmproxy's method of this name does.
 
-    It has the name of mitmproxy's method that does so because mitmproxy cuts the tracebacks of addons' faults there.
+    It has that name because mitmproxy cuts the tracebacks of addons' faults there.
     """
-    outcome = method(*arguments)
-    if outcome is not None and inspect.isawaitable(outcome):
-        await outcome
+    name = event.name
+    inside: list[Iterator[object]] = []
+    while addon is not _END:
+        method = getattr(addon, name, None)
+        if method:
+            if callable(method):
+                outcome = method(*arguments)
+                if outcome is not None and inspect.isawaitable(outcome):
+                    await outcome
+            elif not isinstance(method, types.ModuleType):
+                next(manager._iter_hooks(addon, event))  # which says what is wrong with it
+        if hasattr(addon, "addons"):
+            inside.append(iter(addon.addons))
+        addon = _next(inside)
+
+
+def _next(inside: list[Iterator[object]]) -> object:
+    """The next of the innermost that has one."""
+    while inside:
+        if (each := next(inside[-1], _END)) is not _END:
+            return each
+        inside.pop()
+    return _END
 
 
 def _arguments(event: hooks.Hook) -> list[Any]:
@@ -142,13 +160,8 @@ def _has(addon: object, name: str) -> bool:
 
 
 def _lacks(addon: object, name: str) -> bool:
-    """Whether asking is in vain, now and later."""
-    return _is_single(addon) and not _has(addon, name)
-
-
-def _is_single(addon: object) -> bool:
-    """Whether it is no container of other addons, now and later."""
-    return _is_fixed(addon) and not _has(addon, "addons")
+    """Whether asking is in vain, now and later: it is no container of other addons, and has no such attribute."""
+    return _is_fixed(addon) and not _has(addon, "addons") and not _has(addon, name)
 
 
 def rehearse() -> str:
