@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
@@ -16,7 +17,7 @@ from isartor_addon.accounts import Accounts, open_accounts
 from isartor_addon.config.load import VAULT_VARIABLE
 from isartor_addon.config.places import absolute, places
 from isartor_addon.config.schema import Config
-from isartor_addon.core.errors import StoreError
+from isartor_addon.core.errors import KeyUnknown, StoreError
 from isartor_addon.core.exchange import Exchange
 from isartor_addon.core.reach import Reach
 from isartor_addon.intake import CONTROL_HEADERS, Intake
@@ -27,6 +28,7 @@ from isartor_addon.layers.cloud.configured import Cloud, cloud_of
 from isartor_addon.layers.cloud.layer import CloudLayer
 from isartor_addon.layers.cloud.quota_layer import QuotaLayer
 from isartor_addon.layers.cloud.report import report
+from isartor_addon.layers.cloud.tokens import Tokens
 from isartor_addon.layers.delivery import Delivery
 from isartor_addon.layers.exact.layer import ExactLayer, Lifetimes
 from isartor_addon.layers.ports import Clock, Embedder
@@ -36,6 +38,7 @@ from isartor_addon.observe.journal import Journal
 from isartor_addon.observe.log import set_up
 from isartor_addon.pipeline import Pipeline
 from isartor_addon.semantics import Semantics, open_evidence
+from isartor_addon.store import key_command
 from isartor_addon.store.answers import AnswerStore
 from isartor_addon.store.cassette import Cassette
 from isartor_addon.store.leases import FileLeases
@@ -176,7 +179,18 @@ def open_cloud(config: Config) -> Cloud:
         ConfigError: a provider, a chain or an alias is wrong.
     """
     vault = open_vault(config)
-    return cloud_of(config, lambda source: _secret_of(source, vault))
+    return cloud_of(config, lambda source: _secret_of(source, vault), key_command.split)
+
+
+def tokens_of(config: Config, monotonic: Callable[[], float]) -> Tokens:
+    """What fills in keys that commands print. Offline none is run: nobody knows what it would connect to."""
+
+    async def run(command: Sequence[str]) -> str:
+        if config.offline:
+            raise KeyUnknown(f"offline: the command {command[0]} is not run")
+        return await asyncio.to_thread(key_command.run, command)
+
+    return Tokens(run, monotonic)
 
 
 def open_vault(config: Config) -> Vault:
@@ -223,7 +237,8 @@ def _cloud_layer(
     config: Config, cloud: Cloud, clock: Clock, client: Client, reach: Reach, accounts: Accounts
 ) -> CloudLayer:
     private = frozenset(name.lower() for name in (*CONTROL_HEADERS, *config.own_headers))
-    asker = Asker(client, private=private, unix_time=clock.time, account=accounts.enter_attempt)
+    tokens = tokens_of(config, clock.monotonic)
+    asker = Asker(client, tokens, private=private, unix_time=clock.time, account=accounts.enter_attempt)
     return CloudLayer(
         cloud.chains, cloud.state, asker, reach=reach, clock=clock, random=random.random, quotas=accounts.quotas
     )

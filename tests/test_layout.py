@@ -84,7 +84,9 @@ IMPURE = frozenset(
 )
 """Modules that a pure room does not import: time, ids and the world are arguments there."""
 
-CHAIN = "breaker catalog chain configured failures features health keys outgoing plan provider report".split()
+CHAIN = (
+    "breaker catalog chain configured failures features health keys meter order outgoing plan provider report".split()
+)
 """Modules of `layers/cloud` that are pure as well."""
 
 FORBIDDEN = ("utils", "util", "helpers", "helper", "common", "manager", "handler", "misc")

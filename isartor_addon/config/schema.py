@@ -175,9 +175,12 @@ class ProviderTable:
     name: str = required("A provider of the catalogue (`isartor providers --all`), or a name of your own.")
     key: tuple[str, ...] = setting(
         (),
-        "Where its key is: `vault:NAME` (`isartor keys set NAME`), `env:VARIABLE`, or `client`: the client's own, at "
-        "the client's own provider only. A list for several.",
+        "Where its key is: `vault:NAME` (`isartor keys set NAME`), `env:VARIABLE`, `command:WORDS` (a command that "
+        "prints it), or `client`: the client's own, at the client's own provider only. A list for several.",
         lone=True,
+    )
+    key_ttl_s: int = setting(
+        300, "How long what a command printed is used; when it is refused, the command is run earlier.", unit="s"
     )
     key_order: str = setting("round_robin", "Which of several keys is next.", choices=("round_robin", "priority"))
     base_url: str = setting("", "Where it is, with its path (`https://llm.example.com/v1`).")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, fields
 from typing import Any
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from isartor_addon.config.keys import Key, keys_of
 
+COMMAND = "command:"
 SOURCE = re.compile(r"client|vault:[A-Za-z0-9][A-Za-z0-9._-]*|env:[A-Za-z_][A-Za-z0-9_]*")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _PARAMETER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -85,8 +87,11 @@ def _meaning(name: str, value: Any) -> None:
         case "name" if not _NAME.fullmatch(value):
             raise BadValue("must be lower-case letters, digits, `.`, `_`, `-`")
         case "key":
-            if any(not SOURCE.fullmatch(source) for source in value):
-                raise BadValue("must be `vault:NAME`, `env:VARIABLE` or `client`; a key itself does not belong here")
+            if not all(SOURCE.fullmatch(source) or _is_command(source) for source in value):
+                raise BadValue(
+                    "must be `vault:NAME`, `env:VARIABLE`, `command:WORDS` or `client`; a key itself does not belong "
+                    "here"
+                )
             if "client" in value and len(value) > 1:
                 raise BadValue("must be `client` alone, or other keys")
         case "base_url":
@@ -99,10 +104,21 @@ def _meaning(name: str, value: Any) -> None:
             raise BadValue("needs at least one name")
         case "deadline_s" | "attempt_s" if value < 1:
             raise BadValue("must be at least 1")
+        case "key_ttl_s" if value < 1:
+            raise BadValue("must be at least 1")
         case "hedge_after" if not 0 <= value < math.inf:
             raise BadValue("must not be negative")
         case _:
             _quota_meaning(name, value)
+
+
+def _is_command(source: str) -> bool:
+    """Whether it is a command line; see `store.key_command.split`."""
+    try:
+        words = shlex.split(source.removeprefix(COMMAND))
+    except ValueError:
+        return False
+    return source.startswith(COMMAND) and source.isprintable() and bool(words and words[0])
 
 
 def _quota_meaning(name: str, value: Any) -> None:

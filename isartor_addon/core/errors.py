@@ -11,6 +11,7 @@ The exceptions, as a tree.
   * BadReply              what a provider sent is not a complete, well-formed answer
   * Untranslatable        one wire cannot say what the other said; nothing is dropped silently
   * KeyWithheld           a provider's key would have gone to somebody else
+  * KeyUnknown            the command that is to print a provider's key prints none
   * ConfigError           a setting is wrong; the sentence names key and value
   * EmbedderError         there are no vectors to be had now
     * NotEmbeddable       the embedder cannot read this text, now or ever
@@ -89,6 +90,10 @@ class Untranslatable(IsartorError):
 
 class KeyWithheld(IsartorError):
     """A provider's key would have gone to somebody else, or in clear text to another machine."""
+
+
+class KeyUnknown(IsartorError):
+    """The command that is to print a provider's key prints none. The message holds nothing of what it printed."""
 
 
 class ConfigError(IsartorError):

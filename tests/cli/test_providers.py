@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import http.server
 import json
+import shlex
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,6 +127,29 @@ def test_a_ping_shows_each_key_to_its_provider(home: Path, capsys: pytest.Captur
     assert (False, "refuses the key (401)") == (said["mine", "env:OTHER"]["well"], said["mine", "env:OTHER"]["said"])
     assert not said["nobody", ""]["well"]
     assert {("/v1/models", f"Bearer {KEY}"), ("/v1/models", "Bearer sk-other")} == set(Listing.asked)
+
+
+def test_a_ping_runs_the_commands_that_print_keys(
+    home: Path, server: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they print is tried and not shown; one that prints none is not well; offline none is run."""
+    prints, fails = (shlex.join([sys.executable, "-c", text]) for text in (f"print('{KEY}')", "exit(3)"))
+    table = {
+        "name": "mine",
+        "base_url": f"http://127.0.0.1:{server}/v1",
+        "key": [f"command:{prints}", f"command:{fails}"],
+    }
+    (home / "config.toml").write_text("")
+    monkeypatch.setenv("ISARTOR_PROVIDERS", json.dumps([table]))
+    assert 1 == main(["providers", "--ping"])
+    out = capsys.readouterr().out
+    assert KEY not in out
+    good, bad = (line.removeprefix(f"mine  command:{sys.executable}").split(maxsplit=1) for line in out.splitlines())
+    assert ["well", "takes the key"] == good
+    assert bad[1].endswith(f"the command {sys.executable} has failed with exit code 3")
+    monkeypatch.setenv("ISARTOR_OFFLINE", "true")
+    assert 1 == main(["providers", "--ping"])
+    assert 2 == capsys.readouterr().out.count("is not run")
 
 
 def test_the_running_proxy_tells(isartor: Command, server: int) -> None:

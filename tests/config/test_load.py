@@ -1,5 +1,6 @@
 """Settings from everywhere."""
 
+import json
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
@@ -245,10 +246,34 @@ def test_the_embedder_is_checked(name: str, value: str, sentence: str) -> None:
     assert sentence in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("source", "fits"),
+    [
+        ("command:gcloud auth print-access-token", True),
+        ("command:'/opt/my tools/key' --for me", True),
+        ("command:", False),
+        ("command: ", False),
+        ("command:''", False),
+        ("command:key 'open", False),
+        ("command:key\nother", False),
+        ("gcloud auth print-access-token", False),
+    ],
+)
+def test_a_key_may_come_from_a_command(source: str, fits: bool) -> None:
+    """One line of words; what is none is refused, and not shown, since it may be a key."""
+    said = {"ISARTOR_PROVIDERS": json.dumps([{"name": "openai", "key": source}])}
+    if fits:
+        assert (source,) == from_environ(said)["providers"].value[0].key
+        return
+    with pytest.raises(ConfigError) as caught:
+        from_environ(said)
+    assert "`providers[0].key` is `***`, but it must be `vault:NAME`" in str(caught.value)
+
+
 PROVIDERS = st.builds(
     ProviderTable,
     name=st.sampled_from(["openai", "mine"]),
-    key=st.lists(st.sampled_from(["vault:a", "env:A"]), max_size=2).map(tuple),
+    key=st.lists(st.sampled_from(["vault:a", "env:A", "command:key --for a"]), max_size=2).map(tuple),
     base_url=st.sampled_from(["", "https://a.example/v1"]),
     models=st.lists(st.text(max_size=9), max_size=2).map(tuple),
     headers=st.sampled_from([{}, {"x-title": "a b"}]),

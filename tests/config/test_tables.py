@@ -56,7 +56,7 @@ def test_the_environment_says_them_in_json() -> None:
         ("name = 'a'\nurl = 'x'", "`providers[0], a name` is `url`, but it must be one of name, key, "),
         ("name = 'a'\nwire = 'grpc'", "`providers[0].wire` is `grpc`, but it must be `openai_chat` or "),
         ("name = 'a'\nbase_url = 'a.example'", "`providers[0].base_url` is `a.example`, but it must be an `http://` "),
-        ("name = 'a'\nkey = 'file:x'", "`providers[0].key` is `***`, but it must be `vault:NAME`, `env:VARIABLE` or "),
+        ("name = 'a'\nkey = 'file:x'", "`providers[0].key` is `***`, but it must be `vault:NAME`, `env:VARIABLE`, "),
         ("name = 'a'\nkey = ['client', 'env:A']", "`providers[0].key` is `***`, but it must be `client` alone"),
         ("name = 'a'\nheaders = {X-Api-Key = 'b'}", "`providers[0].headers` is `***`, but it must not hold"),
         ("name = 'a'\nparameters = {region = 'a/b'}", "but it must hold letters, digits, "),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,6 +68,29 @@ def test_a_refused_key_is_set_aside_and_shown_nowhere(launch: Launch, provider: 
     assert b"env:FIRST" in written
     assert FIRST.encode() not in written
     assert SECOND.encode() not in written
+
+
+def test_a_command_prints_the_key(launch: Launch, provider: Provider, words: str, tmp_path: Path) -> None:
+    """It is run once for several requests, and what it prints goes to its provider and nowhere else; one that fails is
+    a key less, and says so in one line.
+    """
+    script, ran = tmp_path / "print_key.py", tmp_path / "ran"
+    script.write_text(f"print('{FIRST}')\nopen({str(ran)!r}, 'a').write('x')\n")
+    command = f"command:{shlex.join([sys.executable, str(script)])}"
+    keys = [f"command:{shlex.join([sys.executable, '-c', 'exit(3)'])}", command]
+    proxy = launch(
+        setup(provider, isartor_providers=[{"name": "groq", "key": keys, "key_order": "priority"}, PROVIDERS[1]])
+    )
+    with proxy.client() as client:
+        told = [CHAT.send(client, f"{number} {words}").headers["x-isartor-attempts"] for number in range(2)]
+    assert [f"Bearer {FIRST}"] * 2 == [call.header("authorization") for call in provider.about(words)]
+    assert "x" == ran.read_text()
+    assert all(each.startswith("groq/llama-x keyless ") and "groq/llama-x ok" in each for each in told)
+    groq = shown(proxy)["groq"]
+    assert [f"command:{sys.executable}"] * 2 == [key["name"] for key in groq["keys"]]  # type: ignore[attr-defined]
+    proxy.stop()
+    files = [path.read_bytes() for path in proxy.home.rglob("*") if path.is_file()]
+    assert FIRST.encode() not in b"".join(files) + proxy.log.encode() + json.dumps(groq).encode()
 
 
 def test_a_request_that_two_are_asked_for_counts_once(launch: Launch, provider: Provider, words: str) -> None:

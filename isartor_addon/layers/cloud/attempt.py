@@ -10,13 +10,13 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 import orjson
 
-from isartor_addon.core.errors import BadReply, ClientMistake, KeyWithheld, Lost, Untranslatable
+from isartor_addon.core.errors import BadReply, ClientMistake, KeyUnknown, KeyWithheld, Lost, Untranslatable
 from isartor_addon.core.exchange import Exchange
 from isartor_addon.core.redact import REMOVED
 from isartor_addon.core.reply import Usage
@@ -26,6 +26,7 @@ from isartor_addon.layers.cloud.failures import Failure, failure_of
 from isartor_addon.layers.cloud.meter import Account, Meter
 from isartor_addon.layers.cloud.outgoing import Outgoing, outgoing
 from isartor_addon.layers.cloud.plan import Target
+from isartor_addon.layers.cloud.tokens import Tokens
 from isartor_addon.wire.translate import Passage, translate_error
 from isartor_addon.wire.usage import said_something, usage_so_far
 
@@ -79,16 +80,24 @@ class Asker:
     """Makes attempts."""
 
     def __init__(
-        self, client: Client, *, private: frozenset[str], unix_time: Callable[[], float], account: Account
+        self,
+        client: Client,
+        tokens: Tokens,
+        *,
+        private: frozenset[str],
+        unix_time: Callable[[], float],
+        account: Account,
     ) -> None:
         """
         Args:
             client: asks providers.
+            tokens: fills in keys that commands print.
             private: request headers that are said to us alone, lower case.
             unix_time: now, in seconds.
             account: enters attempts whose answer nobody gets.
         """
         self._client = client
+        self._tokens = tokens
         self._account = account
         self._private = private
         self._unix_time = unix_time
@@ -96,10 +105,28 @@ class Asker:
     async def ask(self, exchange: Exchange, attempt: Attempt) -> tuple[Answering | Failure, Said | None]:
         """Ask; what came of it, and what the target said where that was an error."""
         try:
-            return await self._ask(exchange, attempt)
+            return await self._ask_with_its_key(exchange, attempt)
         except Exception as error:  # a fault of ours, which another wire or another reply may not meet
             logger.warning("asking %s failed with %s", attempt.target.name, type(error).__name__)
             return Failure(0, "fault", detail=type(error).__name__), None
+
+    async def _ask_with_its_key(self, exchange: Exchange, attempt: Attempt) -> tuple[Answering | Failure, Said | None]:
+        """Ask; once more where the key was refused and its command may print another one."""
+        key = attempt.key
+        if key is None or not key.command:
+            return await self._ask(exchange, attempt)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + attempt.timeout_s
+        while True:
+            try:
+                async with asyncio.timeout_at(until):
+                    filled = await self._tokens.filled(key)
+            except (KeyUnknown, TimeoutError) as error:
+                return Failure(0, "keyless", detail=str(error) or "its command takes too long"), None
+            came, said = await self._ask(exchange, replace(attempt, key=filled, timeout_s=until - loop.time()))
+            refused = isinstance(came, Failure) and came.kind == "status" and came.status == 401
+            if not refused or not self._tokens.renewable(filled):
+                return came, said
 
     async def _ask(self, exchange: Exchange, attempt: Attempt) -> tuple[Answering | Failure, Said | None]:
         try:

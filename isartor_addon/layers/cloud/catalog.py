@@ -14,7 +14,8 @@ Where a roster of models changes too often to name one here, `default_model` is 
 names it.
 
 Three want more than a key: Vertex takes an access token that lasts an hour (as `vertex-express`, a key), Bedrock a
-Bedrock API key at its OpenAI-compatible endpoint, Copilot a token of its login. None of these is renewed here.
+Bedrock API key at its OpenAI-compatible endpoint, Copilot a token of its login. A command that prints them (`key =
+"command:..."`) renews the first and the last.
 """
 
 from __future__ import annotations

@@ -30,12 +30,17 @@ class Cloud:
     state: State
 
 
-def cloud_of(config: Config, secret_of: Callable[[str], str | None]) -> Cloud:
+def cloud_of(
+    config: Config,
+    secret_of: Callable[[str], str | None],
+    words_of: Callable[[str], tuple[str, ...]] = lambda words: tuple(words.split()),
+) -> Cloud:
     """
     All of it.
 
     Args:
         secret_of: see `pools_of`.
+        words_of: see `pools_of`.
 
     Raises:
         ConfigError: see `chains_of` and `providers_of`.
@@ -45,7 +50,7 @@ def cloud_of(config: Config, secret_of: Callable[[str], str | None]) -> Cloud:
     named = {table.name: providers[table.name] for table in config.providers}
     for rule in chains.rules:
         named |= {entry.provider.name: entry.provider for entry in rule.entries if entry.provider}
-    return Cloud(chains, named, State(pools_of(config.providers, secret_of)))
+    return Cloud(chains, named, State(pools_of(config.providers, secret_of, words_of)))
 
 
 def chains_of(config: Config) -> Chains:
@@ -81,21 +86,41 @@ def providers_of(tables: Iterable[ProviderTable]) -> dict[str, Provider]:
     return providers
 
 
-def pools_of(tables: Iterable[ProviderTable], secret_of: Callable[[str], str | None]) -> dict[str, Pool]:
+def pools_of(
+    tables: Iterable[ProviderTable],
+    secret_of: Callable[[str], str | None],
+    words_of: Callable[[str], tuple[str, ...]] = lambda words: tuple(words.split()),
+) -> dict[str, Pool]:
     """
     The keys of each provider that has some.
 
     Args:
         secret_of: reads a source (`vault:NAME`, `env:VARIABLE`). None: there is nothing, so that key is left out; a
             provider all of whose keys are missing is not asked.
+        words_of: takes a command line apart (`command:WORDS`), which is run when its key is needed.
     """
     pools: dict[str, Pool] = {}
     for table in tables:
-        keys = [Key(source, "" if source == CLIENT else secret_of(source) or "") for source in table.key]
+        keys = [_key(source, table, secret_of, words_of) for source in table.key]
         if keys:
-            usable = tuple(key for key in keys if key.secret or key.is_clients)
+            usable = tuple(key for key in keys if key.secret or key.is_clients or key.command)
             pools[table.name] = Pool(usable, cast("Strategy", table.key_order))
     return pools
+
+
+def _key(
+    source: str,
+    table: ProviderTable,
+    secret_of: Callable[[str], str | None],
+    words_of: Callable[[str], tuple[str, ...]],
+) -> Key:
+    if source == CLIENT:
+        return Key(source, "")
+    kind, _, line = source.partition(":")
+    if kind == "command":
+        words = words_of(line)
+        return Key(f"command:{words[0]}", "", words, table.key_ttl_s)
+    return Key(source, secret_of(source) or "")
 
 
 def _provider(at: str, table: ProviderTable) -> Provider:

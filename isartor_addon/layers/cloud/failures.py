@@ -5,6 +5,7 @@
 | no connection, 408, 429, 5xx, 529, overloaded, cut before the first delta | yes, after a pause | the next target |
 | no answer in time, or garbage | no: it may have been worked on, and billed | the next target |
 | our key is refused (401, 403) or has no credit (402) | with the pool's next key | the next target |
+| the command that prints our key prints none | with the pool's next key | the next target |
 | it may not be sent there: our key is not for that host, we are offline, it is this proxy | no | the next target |
 | a fault of ours in asking or reading it | no | the next target |
 | 400, 404 and other 4xx from a provider that we chose | no | the next target: it may be the translation's fault |
@@ -26,7 +27,17 @@ if TYPE_CHECKING:
     from isartor_addon.layers.cloud.plan import Target
 
 Kind = Literal[
-    "connect", "timeout", "status", "garbled", "cut", "untranslatable", "withheld", "quota", "no_key", "fault"
+    "connect",
+    "timeout",
+    "status",
+    "garbled",
+    "cut",
+    "untranslatable",
+    "withheld",
+    "quota",
+    "no_key",
+    "keyless",
+    "fault",
 ]
 
 _RETRYABLE = frozenset({408, 425, 429})
@@ -95,7 +106,7 @@ class Failure:
     @property
     def concerns_key(self) -> bool:
         """Whether another key of the same provider may do better."""
-        return self.kind == "status" and self.status in (401, 402, 403, 429)
+        return self.kind == "keyless" or (self.kind == "status" and self.status in (401, 402, 403, 429))
 
     @property
     def clients_own_making(self) -> bool:

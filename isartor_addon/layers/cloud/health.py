@@ -102,7 +102,7 @@ class State:
     def failed(self, plan: Plan, target: Target, key: Key | None, failure: Failure, now: float) -> None:
         """An attempt failed; also a reply that was cut after it had begun, which only the driver sees."""
         # It was never asked, or the fault is ours.
-        if failure.kind in ("untranslatable", "withheld", "quota", "no_key", "fault"):
+        if failure.kind in ("untranslatable", "withheld", "quota", "no_key", "keyless", "fault"):
             return
         self.of(plan, target).failed(failure, now)
         if key is not None:

@@ -19,6 +19,8 @@ EMPTY_S = 600.0
 """How long a key without credit (402) rests."""
 REFUSED_S = 600.0
 """How long a refused key (401) is not shown to its provider again."""
+REPRINTED_S = 30.0
+"""The same of one that a command prints: somebody may log in again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,10 @@ class Key:
     name: str
     """For people and logs: where it comes from, `vault:openai`."""
     secret: str = field(repr=False)
+    command: tuple[str, ...] = field(default=(), repr=False)
+    """What prints the secret, word by word; `secret` is empty then until `tokens.py` fills it in."""
+    ttl_s: float = 0.0
+    """How long what it prints is used."""
 
     @property
     def is_clients(self) -> bool:
@@ -118,7 +124,7 @@ class Pool:
         elif failure.status == 403:
             held.denials += 1
         if failure.status == 401 or held.denials > 1:
-            held.refused_until = now + REFUSED_S
+            held.refused_until = now + (REPRINTED_S if key.command else REFUSED_S)
 
     def _find(self, key: Key) -> Held | None:
         return next((held for held in self.held if held.key == key), None)

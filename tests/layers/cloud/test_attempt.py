@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
+from isartor_addon.core.errors import KeyUnknown
 from isartor_addon.core.exchange import Exchange
 from isartor_addon.core.reach import Reach
 from isartor_addon.layers.cloud import attempt as attempts
@@ -22,9 +23,16 @@ from isartor_addon.layers.cloud.keys import Key
 from isartor_addon.layers.cloud.meter import Account
 from isartor_addon.layers.cloud.plan import Target
 from isartor_addon.layers.cloud.provider import Provider
+from isartor_addon.layers.cloud.tokens import Tokens
 from tests.layers.cloud.peers import Heard, Peer, serve
 from tests.layers.play import exchange
 
+
+async def _prints_nothing(_: Sequence[str]) -> str:
+    raise KeyUnknown("there is no command")
+
+
+NO_TOKENS = Tokens(_prints_nothing, lambda: 0.0)
 SECRET = "zx81-the-operators-own-key"
 
 
@@ -59,7 +67,7 @@ async def asking(
         else:
             provider = Provider("ours", peer.url, "openai_chat", hosts=("localhost",))
             target, key = Target(provider, "m"), Key("env:OURS", SECRET)
-        asker = Asker(client, private=frozenset(), unix_time=unix_time, account=account)
+        asker = Asker(client, NO_TOKENS, private=frozenset(), unix_time=unix_time, account=account)
         yield await asker.ask(made, Attempt(target, key, 1, 20.0))
         client.close()
         if client.closing is not None:

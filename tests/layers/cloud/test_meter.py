@@ -19,7 +19,7 @@ from isartor_addon.layers.cloud.client import Client, Terms
 from isartor_addon.layers.cloud.plan import Target
 from isartor_addon.layers.cloud.provider import Provider
 from tests.layers.cloud.peers import Heard, Peer, serve
-from tests.layers.cloud.test_attempt import asked, asking
+from tests.layers.cloud.test_attempt import NO_TOKENS, asked, asking
 
 USAGE = {"prompt_tokens": 40, "completion_tokens": 2, "total_tokens": 42}
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\nconnection: close\r\n\r\n"
@@ -86,7 +86,9 @@ def test_who_was_not_reached_took_nothing() -> None:
             port = peer.port
         client = Client(Terms(), Reach())
         gone = Target(Provider("gone", f"http://localhost:{port}", "openai_chat", "none"), "m")
-        asker = Asker(client, private=frozenset(), unix_time=lambda: 0.0, account=lambda *entry: told.append(entry))
+        asker = Asker(
+            client, NO_TOKENS, private=frozenset(), unix_time=lambda: 0.0, account=lambda *entry: told.append(entry)
+        )
         await asker.ask(asked(), Attempt(gone, None, 1, 20.0))
         return told
 
@@ -129,7 +131,7 @@ def test_an_attempt_that_is_ended_is_entered_with_what_it_had_said(said: bytes, 
     async def story() -> None:
         slow = Slow(said)
         target = Target(Provider("ours", "http://localhost/v1", "openai_chat", "none", hosts=("localhost",)), "m")
-        asker = Asker(cast("Client", slow), private=frozenset(), unix_time=lambda: 0.0, account=account)
+        asker = Asker(cast("Client", slow), NO_TOKENS, private=frozenset(), unix_time=lambda: 0.0, account=account)
         attempt = asyncio.ensure_future(asker.ask(asked(stream=True), Attempt(target, None, 1, 20.0)))
         await slow.read.wait()
         attempt.cancel()
