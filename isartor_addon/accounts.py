@@ -14,7 +14,7 @@ from isartor_addon.core.exchange import Exchange
 from isartor_addon.core.expense import PAID, Expense, attempt_of, expense_of
 from isartor_addon.core.reply import Usage
 from isartor_addon.layers.cloud.plan import Target
-from isartor_addon.layers.cloud.price_list import rows
+from isartor_addon.layers.cloud.price_list import rows, tiers
 from isartor_addon.layers.cloud.prices import PICO, Prices, Row, price
 from isartor_addon.layers.cloud.quota import Quota, Quotas, Who
 from isartor_addon.layers.ports import Clock
@@ -64,7 +64,7 @@ def open_accounts(config: Config, clock: Clock) -> Accounts:
     Raises:
         ConfigError: a price or a quota makes no sense.
     """
-    prices = Prices((*_own_prices(config), *rows()))
+    prices = Prices((*_own_prices(config), *rows()), tiers())
     meant: list[Quotas] = []
 
     def rate(expense: Expense) -> Rated:

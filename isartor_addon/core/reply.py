@@ -9,6 +9,10 @@ from typing import Literal, assert_never
 from isartor_addon.core.errors import BadReply
 from isartor_addon.core.prompt import Json, Opaque, Part, Text, Thinking, ToolCall
 
+_USUAL = frozenset({"default", "standard", "auto", "on_demand"})
+"""Tiers that are the list price."""
+_LONGEST_TIER = 40
+
 StopReason = Literal["end", "length", "tool", "sequence", "refusal", "filter", "pause", "other"]
 
 
@@ -44,6 +48,8 @@ class Usage:
     reasoning: int | None = None
     extra: Mapping[str, Json] = field(default_factory=dict)
     """The wire's whole usage object, as received; the same wire writes it back unchanged."""
+    tier: str = ""
+    """How it was served, in the provider's word (`flex`), where that may have another price; see `Reply.billed`."""
 
     @property
     def prompt(self) -> int | None:
@@ -54,6 +60,13 @@ class Usage:
     def counts(self) -> Usage:
         """The same without the wire's own object."""
         return replace(self, extra={})
+
+
+def tier_of(*objects: Mapping[str, Json]) -> str:
+    """How a reply was served, as the first of `objects` says that does; empty: as usual, or nobody says it."""
+    said = (each.get("service_tier") for each in objects)
+    tier = next((each for each in said if isinstance(each, str) and each), "")
+    return "" if tier in _USUAL else tier[:_LONGEST_TIER]
 
 
 def total(*counts: int | None) -> int | None:
@@ -78,6 +91,11 @@ class Reply:
     usage: Usage = Usage()
     extra: Mapping[str, Json] = field(default_factory=dict)
     """Other top-level fields of the answer (`created`, `system_fingerprint`, `service_tier`)."""
+
+    @property
+    def billed(self) -> Usage:
+        """Its usage, with how it was served."""
+        return replace(self.usage, tier=tier_of(self.extra, self.usage.extra))
 
 
 @dataclass(frozen=True, slots=True)

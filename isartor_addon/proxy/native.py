@@ -45,7 +45,7 @@ def answer_as_native(response: http.Response) -> Usage | None:
         response.content = native.WIRE.error(status, "provider_error", str(error))
         return usage_so_far(openai_chat.WIRE, "json", content)
     response.content = orjson.dumps(native.WIRE.write_reply(reply))
-    return said_something(reply.usage)
+    return said_something(reply.billed)
 
 
 def _message_of(content: bytes) -> str:

@@ -221,7 +221,7 @@ class Tee:
         except BadReply as error:
             return _Read(reason=str(error))
         reply = examined.reply
-        usage = said_something(reply.usage) if reply is not None else usage_so_far(wire, mode, content)
+        usage = said_something(reply.billed) if reply is not None else usage_so_far(wire, mode, content)
         usage = self.told() or usage
         if reason := examined.reason or ambiguous(exchange.raw):
             return _Read(reason=reason, whole=True, usage=usage)

@@ -27,7 +27,7 @@ VERSION = 1
 FOR_EVER = 1e12
 """Unix time; JSON cannot say infinity."""
 
-_COUNTS = {each.name: None for each in fields(Usage) if each.name != "extra"}
+_COUNTS = {each.name: None for each in fields(Usage) if each.name not in ("extra", "tier")}
 _HEAD = struct.Struct(">4sB16s")
 _LENGTH = struct.Struct(">I")
 
@@ -71,10 +71,11 @@ def dump(entry: Entry) -> bytes:
     return _HEAD.pack(MAGIC, VERSION, _checksum(rest)) + rest
 
 
-def write_usage(usage: Usage) -> dict[str, int]:
-    """The counts that were said."""
+def write_usage(usage: Usage) -> dict[str, int | str]:
+    """The counts that were said, and how it was served where that is not as usual."""
     counts = {name: getattr(usage, name) for name in _COUNTS}
-    return {name: count for name, count in counts.items() if count is not None}
+    said = {name: count for name, count in counts.items() if count is not None}
+    return {**said, "tier": usage.tier} if usage.tier else said
 
 
 def read_usage(counts: object) -> Usage | None:
@@ -86,9 +87,12 @@ def read_usage(counts: object) -> Usage | None:
     """
     if counts is None:
         return None
-    if not isinstance(counts, dict) or not counts.keys() <= _COUNTS.keys():
+    if not isinstance(counts, dict) or not counts.keys() <= _COUNTS.keys() | {"tier"}:
         raise ValueError("`usage` must be counts of tokens")
-    if not all(type(count) is int and count >= 0 for count in counts.values()):
+    tier = counts.get("tier", "")
+    if not isinstance(tier, str):
+        raise ValueError("`usage.tier` must be a word")
+    if not all(type(count) is int and count >= 0 for name, count in counts.items() if name != "tier"):
         raise ValueError("`usage` must hold whole numbers")
     return Usage(**counts)
 

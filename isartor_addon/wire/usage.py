@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 import orjson
 
 from isartor_addon.core.errors import BadReply
 from isartor_addon.core.prompt import Json
-from isartor_addon.core.reply import Usage
+from isartor_addon.core.reply import Usage, tier_of
 from isartor_addon.wire.base import Mode, Wire
 from isartor_addon.wire.json_array import Elements
 from isartor_addon.wire.lines import Lines
@@ -26,6 +27,7 @@ def usage_so_far(wire: Wire, mode: Mode, content: bytes) -> Usage | None:
     if wire.usage_mark not in content:
         return None
     told: dict[str, Json] = {}
+    tier = ""
     for piece in _pieces(mode, content):
         if wire.usage_mark not in piece:
             continue
@@ -34,12 +36,15 @@ def usage_so_far(wire: Wire, mode: Mode, content: bytes) -> Usage | None:
             said = wire.told_usage(body) if isinstance(body, dict) else None
             if isinstance(said, dict):
                 told |= {name: value for name, value in said.items() if value is not None}
-    return said_something(wire.read_usage(told))
+                inner = body.get("response")
+                tier = tier_of(body, inner if isinstance(inner, dict) else {}, told) or tier
+    usage = said_something(wire.read_usage(told))
+    return replace(usage, tier=tier) if usage is not None else None
 
 
 def said_something(usage: Usage) -> Usage | None:
     """`usage`, or None where it counts nothing."""
-    return None if usage.counts == Usage() else usage
+    return None if usage.counts == Usage(tier=usage.tier) else usage
 
 
 def _pieces(mode: Mode, content: bytes) -> Iterator[bytes]:

@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isartor_addon.core.recording import Entry, Recording
+from isartor_addon.core.reply import Usage
 from isartor_addon.store import form
 from tests.store.making import entry
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+counts = st.one_of(st.none(), st.integers(0, 10**9))
+usages = st.builds(Usage, input=st.integers(0, 9), output=counts, cache_read=counts, tier=st.sampled_from(["", "flex"]))
 recordings = st.builds(
     Recording,
     wire=texts,
@@ -23,6 +26,7 @@ recordings = st.builds(
     headers=st.lists(st.tuples(texts, texts), max_size=3).map(tuple),
     run_ids=st.dictionaries(texts, texts, max_size=3),
     status=st.integers(200, 299),
+    usage=st.one_of(st.none(), usages),
 )
 times = st.floats(0, 1e10)
 entries = st.builds(
@@ -105,3 +109,10 @@ def test_an_entry_of_before_there_were_scopes_is_read():
     written = form.dump(entry(1))
     assert b'"scope"' not in written
     assert ("", "") == ((found := form.load(entry(1).key, written)).scope, found.words)
+
+
+@pytest.mark.parametrize("said", [{"input": -1}, {"input": True}, {"tier": 3}, {"other": 1}, [], {"input": "1"}])
+def test_usage_that_is_none_is_refused(said):
+    """What others wrote into a cassette is looked at before it counts as money."""
+    with pytest.raises(ValueError, match="usage"):
+        form.read_usage(said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +13,13 @@ from hypothesis import strategies as st
 
 from isartor_addon import wire
 from isartor_addon.core.prompt import Text
-from isartor_addon.core.reply import Reply, Stop, Usage, total, without
+from isartor_addon.core.reply import Reply, Stop, Usage, tier_of, total, without
 from isartor_addon.wire.base import Wire
 from isartor_addon.wire.openai_chat_reply import read_usage as chat_usage
 from isartor_addon.wire.openai_responses_reply import read_usage as responses_usage
-from isartor_addon.wire.usage import usage_so_far
+from isartor_addon.wire.translate import Passage
+from isartor_addon.wire.usage import said_something, usage_so_far
+from tests.wire.transcripts import Transcript, transcripts
 
 ANTHROPIC, CHAT, RESPONSES, GEMINI = (
     wire.anthropic_messages.WIRE,
@@ -207,3 +210,33 @@ def test_no_body_makes_it_fail(content: bytes, cut: int, mode: Any) -> None:
     """Whatever bytes stand beside the usage, and wherever it is cut, looking for it raises nothing."""
     for one in (CHAT, RESPONSES, ANTHROPIC, GEMINI):
         usage_so_far(one, mode, (content + b'{"usage":{"input_tokens":1},"usageMetadata":[]}' + content)[:cut])
+
+
+USUAL = re.compile(rb'("service_tier": ?)"(?:auto|default|standard)"')
+SERVED = [
+    each
+    for each in transcripts()
+    if each.name in ("openai_chat/text_sse_usage", "openai_responses/text_sse", "anthropic_messages/text_sse")
+]
+
+
+@pytest.mark.parametrize("case", SERVED, ids=lambda case: case.name)
+@pytest.mark.parametrize(("tier", "told"), [("standard", ""), ("default", ""), ("flex", "flex")])
+def test_how_it_was_served_is_told_with_the_usage(case: Transcript, tier: str, told: str) -> None:
+    """By the reply as it was learned, by the relay, and by what had come of it: the usual way is not worth a word."""
+    content = USUAL.sub(rb'\1"%b"' % tier.encode(), case.content)
+    assert content != case.content or not told
+    reply = case.wire.read(case.mode, content)
+    passage = Passage(case.wire, case.mode, case.wire, case.mode)
+    passage.feed(content)
+    so_far = usage_so_far(case.wire, case.mode, content)
+    assert so_far is not None
+    assert [told] * 3 == [reply.billed.tier, passage.usage.tier, so_far.tier]
+    assert reply.usage.counts == replace(reply.billed.counts, tier="")
+
+
+def test_a_word_without_counts_is_no_usage() -> None:
+    """Where nothing is counted there is nothing to price."""
+    assert None is said_something(Usage(tier="flex"))
+    assert None is usage_so_far(CHAT, "json", b'{"usage": {}, "service_tier": "flex"}')
+    assert "" == tier_of({"service_tier": 3}, {})

@@ -1,6 +1,7 @@
 """List prices of the main models, in USD per million tokens, as their providers published them.
 
-Standard tier, text, pay as you go: no batch, priority or flex, no fees for tools, no free allowances. A subscription
+Standard tier, text, pay as you go: no fees for tools, no free allowances. What a reply says was served otherwise (flex,
+priority, batch) has the price that `tiers` gives, else its cost is an estimate. A subscription
 (Claude, ChatGPT, Copilot) is not billed by the token: there a cost is what the same tokens would cost at these prices.
 `[prices."MODEL"]` in the config file comes before everything here.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from isartor_addon.layers.cloud.prices import Price, Row, price
+from isartor_addon.layers.cloud.prices import Price, Row, Tier, price
 
 DATE: Final = "2026-11-25"
 """When the sources were last looked at. What they said is as old as the date behind each of them."""
@@ -113,6 +114,19 @@ gpt-oss-20b             0.075   0.30
 llama-3[.]3-70b-*       0.59    0.79
 llama-3[.]1-8b-*        0.05    0.08
 """
+
+
+def tiers() -> tuple[Tier, ...]:
+    """
+    What is served otherwise at a known price. Priority has a price of its own for each model, and is not in it.
+
+    OpenAI and Azure bill flex as batches, half of the standard price; Anthropic's batches are half, too; Groq's flex
+    costs what its on-demand does.
+    """
+    half = [
+        Tier(provider, name, 50) for provider in ("openai", "*.openai.com", "*azure*") for name in ("flex", "batch")
+    ]
+    return (*half, Tier("*anthropic*", "batch", 50), Tier("*groq*", "flex", 100))
 
 
 def rows() -> tuple[Row, ...]:

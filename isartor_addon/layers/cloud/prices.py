@@ -1,7 +1,7 @@
 """What tokens cost: prices by model, and what an answer took at them.
 
 All money is whole picodollars (10^-12 USD): a price of six decimals in dollars per million tokens is a whole number of
-them a token, so nothing is ever rounded.
+them a token, so nothing is ever rounded but the sum of a reply that is served at a part of its price.
 """
 
 from __future__ import annotations
@@ -72,15 +72,29 @@ class Row:
     """Pattern of providers: weights that are open cost what each provider takes."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """What a provider takes for another way of serving."""
+
+    provider: str
+    """A pattern, as in `Row`."""
+    name: str
+    """The provider's own word for it, as in `Usage.tier`."""
+    percent: int
+    """Of the list price."""
+
+
 class Prices:
     """The price list, the operator's own prices first."""
 
-    def __init__(self, rows: Iterable[Row]) -> None:
+    def __init__(self, rows: Iterable[Row], tiers: Iterable[Tier] = ()) -> None:
         """
         Args:
             rows: the first that fits counts.
+            tiers: what is served otherwise at a price that is known; for the rest the list price is an estimate.
         """
         self._rows = tuple(rows)
+        self._tiers = tuple(tiers)
         self._found: dict[tuple[str, str], Price | None] = {}
 
     def of(self, provider: str, model: str) -> Price | None:
@@ -99,7 +113,19 @@ class Prices:
         if not (usage.prompt or usage.output) and None not in (usage.prompt, usage.output):
             return 0, False
         found = self.of(provider, model)
-        return (None, False) if found is None else (found.cost(usage), found.varies)
+        cost = None if found is None else found.cost(usage)
+        if found is None or cost is None:
+            return None, False
+        percent = self._percent(provider, usage.tier)
+        # Whole picodollars: half of an odd number of them is rounded up.
+        return (cost, True) if percent is None else (-(-cost * percent // 100), found.varies)
+
+    def _percent(self, provider: str, tier: str) -> int | None:
+        """Of the list price; None: it is not known."""
+        if not tier:
+            return 100
+        fits = (each for each in self._tiers if each.name == tier and fnmatchcase(provider.lower(), each.provider))
+        return next((each.percent for each in fits), None)
 
     def _look_up(self, provider: str, model: str) -> Price | None:
         names = (model, plain(model))

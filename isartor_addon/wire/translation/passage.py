@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from isartor_addon.core.errors import BadReply, Untranslatable
 from isartor_addon.core.prompt import Text, Thinking
-from isartor_addon.core.reply import Delta, Finished, PartGrew, PartStarted, Started, Usage, later_usage
+from isartor_addon.core.reply import Delta, Finished, PartGrew, PartStarted, Started, Usage, later_usage, tier_of
 from isartor_addon.wire.base import Decoder, Mode, Wire, loads_reply
 from isartor_addon.wire.translation.ask import Offered
 from isartor_addon.wire.translation.replies import deltas_of
@@ -95,7 +96,8 @@ class Passage:
         deltas = self._read(data, closing=closing)
         for delta in deltas:
             if isinstance(delta, Started | Finished):
-                self._usage = later_usage(self._usage, delta.usage)
+                tier = tier_of(delta.extra, delta.usage.extra) or self._usage.tier
+                self._usage = replace(later_usage(self._usage, delta.usage), tier=tier)
         self.started = self.started or any(map(_is_content, deltas))
         told = self._way.tell(data, deltas, closing=closing)
         if self._decoder is not None:

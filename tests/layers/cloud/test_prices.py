@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from isartor_addon.core.errors import ConfigError
 from isartor_addon.core.reply import Usage
-from isartor_addon.layers.cloud.price_list import DATE, SOURCES, rows
-from isartor_addon.layers.cloud.prices import PICO, Price, Prices, Row, per_token, plain, price
+from isartor_addon.layers.cloud.price_list import DATE, SOURCES, rows, tiers
+from isartor_addon.layers.cloud.prices import PICO, Price, Prices, Row, Tier, per_token, plain, price
 
 LIST = Prices(rows())
 COUNTS = st.integers(min_value=0, max_value=10**9)
@@ -84,6 +84,35 @@ def test_what_is_not_known_is_not_free() -> None:
     for provider, model, usage in (("x", "gpt-4o", None), ("x", "gpt-4o", Usage()), ("x", "who", Usage(1, 1))):
         assert (None, False) == LIST.cost(provider, model, usage)
     assert (0, False) == LIST.cost("x", "who", Usage(0, 0))
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "tier", "expected", "estimated"),
+    [
+        ("api.openai.com", "gpt-5", "", "1.25", False),
+        ("api.openai.com", "gpt-5", "flex", "0.625", False),
+        ("openai", "gpt-5", "flex", "0.625", False),
+        ("acme.openai.azure.com", "gpt-5", "flex", "0.625", False),
+        ("api.openai.com", "gpt-5", "priority", "1.25", True),
+        ("openrouter.ai", "openai/gpt-5", "flex", "1.25", True),
+        ("api.groq.com", "openai/gpt-oss-120b", "flex", "0.15", False),
+        ("api.anthropic.com", "claude-sonnet-4-5", "batch", "1.5", False),
+        ("api.anthropic.com", "claude-sonnet-4-5", "priority", "3", True),
+        ("api.anthropic.com", "unheard-of", "priority", None, False),
+    ],
+)
+def test_another_tier_has_its_price_or_is_an_estimate(
+    provider: str, model: str, tier: str, expected: str | None, estimated: bool
+) -> None:
+    """By what the provider says of the reply; where its price is not known it is the list's, marked."""
+    cost, marked = Prices(rows(), tiers()).cost(provider, model, Usage(1_000_000, 0, tier=tier))
+    assert (expected and Decimal(expected), estimated) == (None if cost is None else Decimal(cost) / PICO, marked)
+
+
+def test_a_part_of_a_price_is_never_less_than_it() -> None:
+    """Half of an odd number of picodollars is rounded up, once for the reply."""
+    odd = Prices((Row("m", Price(1, 1)),), (Tier("*", "flex", 50),))
+    assert (2, False) == odd.cost("x", "m", Usage(3, 0, tier="flex"))
 
 
 def test_own_prices_come_first() -> None:
