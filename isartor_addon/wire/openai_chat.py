@@ -11,7 +11,7 @@ from isartor_addon.core.canonical import Shape
 from isartor_addon.core.errors import Untranslatable
 from isartor_addon.core.prompt import Json, Prompt
 from isartor_addon.core.reply import Reply, Usage
-from isartor_addon.wire import base, openai_chat_reply, openai_chat_request, openai_chat_stream
+from isartor_addon.wire import base, openai_chat_messages, openai_chat_reply, openai_chat_request, openai_chat_stream
 from isartor_addon.wire.fields import said
 
 _ERROR_TYPES: Final[Mapping[int, str]] = {
@@ -25,7 +25,7 @@ _ERROR_TYPES: Final[Mapping[int, str]] = {
 class OpenAIChat(base.Wire):
     """`POST .../chat/completions`."""
 
-    name: ClassVar[str] = openai_chat_request.WIRE_NAME
+    name: ClassVar[str] = openai_chat_messages.NAME
     shape: ClassVar[Shape] = Shape(turns="messages", mode=frozenset({"stream", "stream_options"}))
     headers: ClassVar[tuple[str, ...]] = ("openai-beta", "openai-organization", "openai-project")
     terminal: ClassVar[Mapping[str, tuple[bytes, ...]]] = {

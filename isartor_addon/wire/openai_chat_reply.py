@@ -13,7 +13,7 @@ from isartor_addon.core.errors import BadReply, Untranslatable
 from isartor_addon.core.prompt import Json, Part, Text, Thinking, ToolCall
 from isartor_addon.core.reply import Reply, Stop, StopReason, Usage, total, without
 from isartor_addon.wire.fields import count, label, rest, said
-from isartor_addon.wire.openai_chat_request import REASONING, WIRE_NAME, read_call, write_call
+from isartor_addon.wire.openai_chat_messages import NAME, REASONING, read_call, write_call
 
 TOP: Final = frozenset(("id", "model", "object", "choices", "usage", "obfuscation", "message", "choice", "error"))
 """Top-level fields that do not go to `Reply.extra`. `obfuscation` is random padding."""
@@ -256,7 +256,7 @@ def write_message(reply: Reply) -> dict[str, Json]:
             case ToolCall():
                 calls.append(write_call(part))
             case _:
-                raise Untranslatable(f"{WIRE_NAME} cannot say a {type(part).__name__} in a reply")
+                raise Untranslatable(f"{NAME} cannot say a {type(part).__name__} in a reply")
     if calls:
         message["tool_calls"] = calls
     elif message["content"] is None and message["refusal"] is None and "function_call" not in message:

@@ -12,6 +12,7 @@ from isartor_addon.core.errors import BadReply, Untranslatable
 from isartor_addon.core.prompt import Json, Part, Text, Thinking, ToolCall
 from isartor_addon.core.reply import Delta, Finished, PartGrew, PartStarted, Reply, Started, Usage
 from isartor_addon.wire.fields import label, loads_object, rest, said
+from isartor_addon.wire.openai_chat_messages import REASONING
 from isartor_addon.wire.openai_chat_reply import (
     CHOICE,
     MESSAGE,
@@ -29,7 +30,6 @@ from isartor_addon.wire.openai_chat_reply import (
     write_message,
     write_usage,
 )
-from isartor_addon.wire.openai_chat_request import REASONING
 from isartor_addon.wire.sse import Event, Reader, event
 
 DONE: Final = b"[DONE]"

@@ -9,8 +9,8 @@ import orjson
 from isartor_addon.core.errors import Untranslatable
 from isartor_addon.core.prompt import Json, Part, Text, Thinking, ToolCall
 from isartor_addon.core.reply import Delta, Finished, PartGrew, PartStarted, Started, Usage, later_usage
+from isartor_addon.wire.openai_chat_messages import REASONING
 from isartor_addon.wire.openai_chat_reply import word_for, write_usage
-from isartor_addon.wire.openai_chat_request import REASONING
 from isartor_addon.wire.openai_chat_stream import DONE
 from isartor_addon.wire.sse import event
 from isartor_addon.wire.translation.replies import FOREIGN, REFUSAL
