@@ -121,15 +121,18 @@ def test_markdown() -> None:
 
 
 def test_workers() -> None:
-    """Two workers must answer 1.7 times what one does; by CPU time where they have no core each. Wrong answers fail."""
-    crew = Crew(2, 1500.0, 1.5, 1.8, 300.0, 30.0, (0.6, 0.4), wrong=0, rss_mb=200.0, limit=1.7, crowded=True)
+    """Two workers must answer 1.7 times what one does, or would where they have no core each. Wrong answers fail."""
+    crew = Crew(2, 1500.0, 1.5, 1.8, 300.0, 30.0, 0.95, (0.6, 0.4), wrong=0, rss_mb=200.0, limit=1.7, crowded=True)
     others = (replace(crew, crowded=False), replace(crew, by_cpu=1.6), replace(crew, wrong=1))
     assert [True, False, False, False] == [each.ok for each in (crew, *others)]
     found = a_report()
     found.crews = [crew]
-    assert "| 2 | 1500 | 1.50 | 1.80 | 1.70 | pass | 300 / 30 | 60% 40% | 200 |" in report.as_markdown(found)
+    assert (
+        "| 2 of `isartor up` | 1500 | 1.50 | 1.80 | 1.70 | pass | 300 / 30 | 95% | 60% 40% | 200 |"
+        in report.as_markdown(found)
+    )
     found.crews = [others[0]]
-    assert "| 2 | 1500 | 1.50 | 1.80 | 1.70 | FAIL |" in report.as_markdown(found)
+    assert "| 2 of `isartor up` | 1500 | 1.50 | 1.80 | 1.70 | FAIL |" in report.as_markdown(found)
 
 
 def test_streams() -> None:

@@ -11,9 +11,10 @@ import selectors
 import ssl
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from bench_kit import traffic
+from bench_kit import machine, traffic
 from bench_kit.load import Plan, connect, requests
 
 BATCH = 8
@@ -30,6 +31,10 @@ class Result:
     seconds: float
     cpu_s: float
     """CPU time of this process."""
+    cpus: list[float]
+    """CPU time of each of the plan's processes; empty where nobody says."""
+    awake: list[float]
+    """How much of the time each of them ran or waited for a core, and for nothing else; empty where nobody says."""
 
 
 class _Line:
@@ -77,14 +82,26 @@ def run(plan: Plan) -> Result:
             selector.register(line.socket, selectors.EVENT_READ, line)
             line.ask()
         _go(selector, plan.warmup)
-        began, cpu = time.perf_counter(), time.process_time()
         for line in lines:
             line.wrong = 0
+        before = _clocks(plan.pids)
+        began, cpu = time.perf_counter(), time.process_time()
         count = _go(selector, plan.seconds)
         seconds, used = time.perf_counter() - began, time.process_time() - cpu
+        cpus, wanted = (_passed(early, late) for early, late in zip(before, _clocks(plan.pids), strict=True))
     for line in lines:
         line.socket.close()
-    return Result(count, sum(line.wrong for line in lines), seconds, used)
+    return Result(count, sum(line.wrong for line in lines), seconds, used, cpus, [each / seconds for each in wanted])
+
+
+def _clocks(pids: Sequence[int]) -> tuple[list[float | None], list[float | None]]:
+    return [machine.cpu_seconds(pid) for pid in pids], [machine.wanted_seconds(pid) for pid in pids]
+
+
+def _passed(early: Sequence[float | None], late: Sequence[float | None]) -> list[float]:
+    """How far each clock has gone; empty if one of them stands still."""
+    passed = [b - a for a, b in zip(early, late, strict=True) if a is not None and b is not None]
+    return passed if len(passed) == len(early) else []
 
 
 def _teach(plan: Plan, context: ssl.SSLContext, request: bytes) -> None:

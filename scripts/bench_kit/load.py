@@ -55,6 +55,8 @@ class Plan:
     """A line of the response's head, in lower case; answers without it count as wrong."""
     pid: int = 0
     """The process whose CPU time is read; 0: none."""
+    pids: tuple[int, ...] = ()
+    """The same of several, where a load looks at more than one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,15 @@ def cpu_seconds(pid: int) -> float | None:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def wanted_seconds(pid: int) -> float | None:
+    """How long a process's first thread has run so far or waited for a core to run on; None where nobody says."""
+    try:
+        ran, waited, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
+    except (OSError, ValueError):
+        return None
+    return (int(ran) + int(waited)) / 1e9
+
+
 def resident_mb(pid: int) -> float | None:
     """Memory of a process in RAM, MiB; None where nobody says."""
     try:

@@ -198,10 +198,11 @@ _CREW_COLUMNS = (
     "workers",
     "hits per s",
     "times one",
-    "by CPU time",
+    "with a core each",
     "limit",
     "",
     "CPU: ours / load us",
+    "awake",
     "shares of CPU",
     "RSS MiB",
 )
@@ -211,13 +212,14 @@ def _crew_row(crew: Crew) -> tuple[str, ...]:
     limit = "-" if crew.limit is None else f"{crew.limit:.2f}"
     verdict = f"FAIL: {crew.wrong} wrong answers" if crew.wrong else "" if crew.limit is None else _passed(crew.ok)
     return (
-        str(crew.workers),
+        f"{crew.workers} of `isartor up`",
         f"{crew.rate:.0f}",
         f"{crew.ratio:.2f}",
         _number(crew.by_cpu),
         limit,
         verdict,
         f"{_number(crew.cpu_us, digits=0)} / {crew.load_us:.0f}",
+        "-" if crew.awake is None else f"{crew.awake:.0%}",
         " ".join(f"{share:.0%}" for share in crew.shares),
         _number(crew.rss_mb, digits=0),
     )

@@ -1,8 +1,10 @@
 """How much more several workers answer than one: exact hits of 1 KB on 16 connections of one port, by `isartor up`.
 
 The load writes eight requests at a time, and so needs a fraction of the CPU time that the workers need. Where workers
-and load want more cores than there are they take turns, and hits a second cannot double. Then what counts is what a
-second of CPU time gives: how many times one worker's hits so many workers would answer with a core each.
+and load want more cores than there are they take turns, and hits a second cannot double. Then what counts is what they
+would do with a core each: hits in a second of CPU time, times the part of the time in which a worker ran or waited for
+a core. So what workers cost each other in CPU time counts, and so does the time in which one waits for the other's
+lock, or has nothing to do because the other has got the connections.
 """
 
 from __future__ import annotations
@@ -37,13 +39,13 @@ class Crew:
     ratio: float
     """By one worker's, of the same round."""
     by_cpu: float | None
-    """The same, had each a core: as many times what one worker answers in a second of CPU time as they are, less what
-    they cost each other in it.
-    """
+    """The same, had each a core."""
     cpu_us: float | None
     """CPU time of all workers for one hit, microseconds."""
     load_us: float
     """The same of the load."""
+    awake: float | None
+    """How much of the time a worker ran or waited for a core: one that waits for another, or for work, does neither."""
     shares: tuple[float, ...]
     """Of that CPU time, what each worker used."""
     wrong: int
@@ -66,8 +68,15 @@ class _Round:
     rate: float
     cpu_us: float | None
     load_us: float
+    awake: float | None
     shares: tuple[float, ...]
     wrong: int
+
+    def with_a_core_each(self, workers: int) -> float | None:
+        """Hits a second."""
+        if not self.cpu_us or self.awake is None:
+            return None
+        return workers * min(1.0, self.awake) / self.cpu_us * 1e6
 
 
 def measure(servers: Servers, effort: Effort, folder: Path) -> list[Crew]:
@@ -126,21 +135,16 @@ class _Proxy:
             seconds=effort.seconds,
             warmup=max(effort.warmup, 0.5),
             expect="x-isartor-layer: l1a",
+            pids=tuple(self._pids),
         )
-        before = [machine.cpu_seconds(pid) for pid in self._pids]
         result = _load(plan)
-        after = [machine.cpu_seconds(pid) for pid in self._pids]
-        # Connections are opened and the warm-up is run with the same clock: what is compared is the whole of it.
-        used = [
-            late - early for early, late in zip(before, after, strict=True) if early is not None and late is not None
-        ]
-        whole = sum(used)
-        asked = result.requests * (plan.warmup + plan.seconds) / plan.seconds
+        whole = sum(result.cpus)
         return _Round(
             rate=result.requests / result.seconds,
-            cpu_us=whole / asked * 1e6 if len(used) == len(self._pids) else None,
+            cpu_us=whole / result.requests * 1e6 if result.cpus else None,
             load_us=result.cpu_s / result.requests * 1e6,
-            shares=tuple(each / whole for each in used) if whole else (),
+            awake=statistics.mean(result.awake) if result.awake else None,
+            shares=tuple(each / whole for each in result.cpus) if whole else (),
             wrong=result.wrong,
         )
 
@@ -162,6 +166,7 @@ def _load(plan: Plan) -> batches.Result:
 def _together(count: int, rounds: Sequence[Mapping[int, _Round]], rss_mb: float | None) -> Crew:
     mine = [each[count] for each in rounds]
     used = [each.cpu_us for each in mine if each.cpu_us is not None]
+    awake = [each.awake for each in mine if each.awake is not None]
     return Crew(
         workers=count,
         rate=statistics.median(each.rate for each in mine),
@@ -169,6 +174,7 @@ def _together(count: int, rounds: Sequence[Mapping[int, _Round]], rss_mb: float 
         by_cpu=_by_cpu(count, rounds),
         cpu_us=statistics.median(used) if used else None,
         load_us=statistics.median(each.load_us for each in mine),
+        awake=statistics.median(awake) if awake else None,
         shares=tuple(statistics.median(shares) for shares in zip(*(each.shares for each in mine), strict=True)),
         wrong=sum(each.wrong for each in mine),
         rss_mb=rss_mb,
@@ -178,6 +184,6 @@ def _together(count: int, rounds: Sequence[Mapping[int, _Round]], rss_mb: float 
 
 
 def _by_cpu(count: int, rounds: Sequence[Mapping[int, _Round]]) -> float | None:
-    pairs = [(each[COUNTS[0]].cpu_us, each[count].cpu_us) for each in rounds]
-    ratios = [count * one / mine for one, mine in pairs if one and mine]
+    pairs = [(each[COUNTS[0]].with_a_core_each(COUNTS[0]), each[count].with_a_core_each(count)) for each in rounds]
+    ratios = [many / one for one, many in pairs if one and many]
     return statistics.median(ratios) if ratios else None
