@@ -65,6 +65,11 @@ CASES = {
         ("How do you work?", "How do I work?"),
         ("Is hi a word?", "Is hey a word?"),
         ("Is this ok?", "Is this?"),
+        ("Name a variable delete", "Name a variable remove"),
+        ("Add a column called db", "Add a column called database"),
+        ("Rename the column to max", "Rename the column to maximum"),
+        ("Search for the string repo", "Search for the string repository"),
+        ("How do you feel today?", "How do I feel today?"),
     ],
     "naming": [
         ("What does summarize do?", "What does summary do?"),
@@ -99,9 +104,15 @@ CASES = {
         ("Run with tests", "Run without tests"),
         ("Use goto", "Never use goto"),
         ("Quels pays ?", "Quels pays jamais ?"),
+        ("Why can't users log in?", "Why don't users log in?"),
+        ("Why wouldn't it start?", "Why doesn't it start?"),
     ],
     "antonym": [("Sort ascending", "Sort descending"), ("Mount a disk", "Unmount a disk")],
-    "quantifier": [("Drop all rows", "Drop most rows"), ("Is it always safe?", "Is it sometimes safe?")],
+    "quantifier": [
+        ("Drop all rows", "Drop most rows"),
+        ("Is it always safe?", "Is it sometimes safe?"),
+        ("Can some dogs swim?", "Can dogs swim?"),
+    ],
     "technology": [("Sort a list in Ruby", "Sort a list in Perl"), ("Parse XML in C", "Parse XML in C++")],
     "question": [
         ("How do I use Redis?", "Why do I use Redis?"),
@@ -110,9 +121,24 @@ CASES = {
         ("Explain this loop", "Why this loop?"),
     ],
     "tense": [("Who is the mayor?", "Who was the mayor?"), ("Does it pass?", "Will it pass?")],
-    "person": [("What is my name?", "What is your name?"), ("Where is her car?", "Where is his car?")],
+    "person": [
+        ("What is my name?", "What is your name?"),
+        ("Where is her car?", "Where is his car?"),
+        ("Is he older than she is?", "Is she older than he is?"),
+    ],
+    "capital": [
+        ("Is abc a valid hostname?", "Is Abc a valid hostname?"),
+        ("Why is the constant max undefined?", "Why is the constant Max undefined?"),
+        ("Is turkey big?", "Is Turkey big?"),
+    ],
+    "voice": [("Who was asking?", "Who was asked?"), ("Am I being watched?", "Am I watching?")],
     "condition": [("Stop if it fails", "Stop unless it fails"), ("Eat before a run", "Eat after a run")],
-    "plural": [("Fix the bug", "Fix the bugs"), ("Undo my last commit", "Undo my last commits")],
+    "plural": [
+        ("Fix the bug", "Fix the bugs"),
+        ("Undo my last commit", "Undo my last commits"),
+        ("Write a poem about rain", "Write poems about rain"),
+        ("Show an example of recursion", "Show examples of recursion"),
+    ],
     "substitution": [
         ("Fix the backend", "Fix the kernel"),
         ("Ask Ada Lovelace", "Ask Alan Turing"),
@@ -123,6 +149,7 @@ CASES = {
         ("What is fetch?", "What is get?"),
         ("Is it spelt quick or fast?", "Is it spelt rapid or fast?"),
         ("Difference between delete and erase", "Difference between delete and remove"),
+        ("What is Anna like?", "What does Anna like?"),
         ("Fix a date", "Repair a date"),
         ("How do I resolve a hostname?", "How do I fix a hostname?"),
         ("How do I pick a lock?", "How do I choose a lock?"),
@@ -135,7 +162,15 @@ CASES = {
         ("How do I write a make file?", "How do I write a create file?"),
         ("Move the delete button", "Move the remove button"),
     ],
-    "addition": [("Write a poem", "Write a short poem"), ("Sort a list", "Sort a list in place")],
+    "addition": [
+        ("Write a poem", "Write a short poem"),
+        ("Sort a list", "Sort a list in place"),
+        ("Explain monads simply", "Explain monads"),
+        ("Is he tall?", "Is he very tall?"),
+        ("Can I just eat fruit?", "Can I eat fruit?"),
+        ("I want to die", "How to die"),
+        ("How should a bill fail?", "How can a bill fail?"),
+    ],
     "order": [
         ("Convert JSON to YAML", "Convert YAML to JSON"),
         ("Is Rust faster than Go?", "Is Go faster than Rust?"),
@@ -146,6 +181,15 @@ CASES = {
         ("How do I train with a dog?", "How do I train on a dog?"),
         ("Write a book in Python", "Write a book on Python"),
         ("Sit on the chair at the table", "Sit at the chair on the table"),
+        ("Select rows where a is null and b is not null", "Select rows where a is not null and b is null"),
+        ("Is it true that not a or b?", "Is it true that a or not b?"),
+        ("Is it true that all birds do not fly?", "Is it true that not all birds do fly?"),
+        ("Why should I not only use tests?", "Why should I only not use tests?"),
+        ("How do I tell git not to track a file?", "How do I not tell git to track a file?"),
+        ("Does no news mean good news?", "Does news mean no good news?"),
+        ("Redirect http to https", "Redirect https to http"),
+        ("¿Quién ama a Ana?", "¿A quién ama Ana?"),
+        ("Den Hund beißt der Mann", "Der Hund beißt den Mann"),
         ("Replace the image in the header with text", "Replace the image with text in the header"),
     ],
 }
@@ -177,6 +221,12 @@ def test_every_rule_has_cases_that_it_refuses(rule: str) -> None:
         ("Delete a.txt", "Remove a.txt"),
         ("How do I clone a git repo?", "How do I clone a git repository?"),
         ("How do I sort a list in Python?", "How do I sort a list using Python?"),
+        ("Why can't I push to origin?", "Why can I not push to origin?"),
+        ("who wrote hamlet", "Who wrote Hamlet?"),
+        ("How Do I Sort Lists?", "How do I sort lists?"),
+        ("Recommend some books on Rome", "Recommend books on Rome"),
+        ("I want to sort a list in Python", "How do I sort a list in Python?"),
+        ("Translate to German: please  help me", "Translate to German: please help me"),
         ("What is the population of the island?", "What is the population in the island?"),
         ("How do I print 1000 lines?", "How can I print 1,000 lines?"),
         ("Print two lines", "Print 2 lines"),
@@ -305,7 +355,7 @@ def test_an_opposite_is_refused() -> None:
 
 
 @FEW
-@given(st.sampled_from(sorted(QUANTIFIERS - {"any", "some", "multipl"})), WORDS)
+@given(st.sampled_from(sorted(lexicon.QUANTIFIERS - {"any", "some", "multiple"})), WORDS)
 def test_another_quantity_is_refused(quantifier: str, noun: str) -> None:
     """All, most, only, none: on one side, or another one."""
     assert different(f"Delete {quantifier} {noun}", f"Delete {noun}")

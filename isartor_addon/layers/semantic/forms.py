@@ -40,6 +40,8 @@ class Word:
     text: str
     """In small letters."""
     capital: bool = False
+    name: bool = False
+    """Whether its first letter is its only capital."""
 
 
 type Item = Word | Token | None
@@ -104,7 +106,7 @@ def _words(raw: str) -> Iterator[Item]:
         yield Token("identifier", raw, raw)
     else:
         for word in _written_out(raw.lower()).split():
-            yield Word(lexicon.CORRECTED.get(word, word), capital=raw[0].isupper())
+            yield Word(lexicon.CORRECTED.get(word, word), capital=raw[0].isupper(), name=raw.istitle())
 
 
 def _written_out(word: str) -> str:

@@ -164,12 +164,30 @@ def tense(pair: Pair) -> str:
 
 def person(pair: Pair) -> str:
     """Mine is not yours, nor his; but how you do something is how I do it."""
-    one, other = pair.one.person, pair.other.person
+    one, other = frozenset(pair.one.people), frozenset(pair.other.people)
+    if one == other:
+        return _differ(" ".join(pair.one.people), " ".join(pair.other.people))
     if pair.one.asks == pair.other.asks == {"how"} and pair.profile != "agent":
         one, other = one - {"you"}, other - {"you"}
     if not (one ^ other) - {"i"}:
         return ""
     return "" if pair.profile == "faq" and not (one and other) else _differ(one, other)
+
+
+def capital(pair: Pair) -> str:
+    """A name is not the word that it looks like, where both texts put capitals to names alone."""
+    one, other = pair.one, pair.other
+    return ", ".join(sorted((one.capitals & other.small - one.small) | (one.small & other.capitals - other.small)))
+
+
+def voice(pair: Pair) -> str:
+    """Who is asking is not who is asked."""
+    one = {token.value: token.plain for token in pair.one.tokens if token.kind == "word"}
+    for token in pair.other.tokens:
+        ends = {plain[-3:] for plain in (one.get(token.value, ""), token.plain) if plain}
+        if "ing" in ends and any(end.endswith("ed") for end in ends):
+            return f"{one[token.value]} / {token.plain}"
+    return ""
 
 
 def condition(pair: Pair) -> str:
@@ -179,12 +197,13 @@ def condition(pair: Pair) -> str:
 
 def plural(pair: Pair) -> str:
     """The file is not the files; a file may be files."""
-    if pair.profile == "faq" and not (pair.one.asks | pair.other.asks) & {"do", "says"} and not pair.one.person:
+    if pair.profile == "faq" and not (pair.one.asks | pair.other.asks) & {"do", "says"} and not pair.one.people:
         return ""
     one = {token.value: token for token in pair.one.tokens if token.kind == "word"}
     for token in pair.other.tokens:
         match = one.get(token.value)
-        if match and match.plain in (f"{token.plain}s", token.plain[:-1]) and (match.definite or token.definite):
+        counts = match and (match.definite or token.definite or token.value in pair.one.objects & pair.other.objects)
+        if match and counts and match.plain in (f"{token.plain}s", token.plain[:-1]):
             return f"{match.plain} / {token.plain}"
     return ""
 
@@ -249,6 +268,8 @@ RULES: dict[str, Rule] = {
     "question": question,
     "tense": tense,
     "person": person,
+    "capital": capital,
+    "voice": voice,
     "condition": condition,
     "plural": plural,
     "substitution": substitution,

@@ -81,7 +81,7 @@ MODALS, TENSES, MARKERS, UNITS = _to_first("modals"), _to_first("tenses"), _to_f
 NEGATIONS, QUANTIFIERS, TOPICS, VERBS = _words("negations"), _words("quantifiers"), _words("topics"), _words("verbs")
 PUTTING, SYMMETRIC, LITERAL = _words("putting"), _words("symmetric"), _words("literal")
 BRANDS, EXTENSIONS, TAKING = _words("brands"), _words("extensions"), _words("taking")
-ABOUT_WORDS, COMMANDS = _words("about_words"), _words("commands")
+ABOUT_WORDS, COMMANDS, NAMED_THINGS = _words("about_words"), _words("commands"), _words("named_things")
 CJK_WRAPPERS = sorted(_words("cjk_wrappers"), key=lambda wrapper: (-len(wrapper), wrapper))
 
 NUMBERS = {word: str(value) for value, word in enumerate(DATA["numbers"].split())} | _to_first("tens")

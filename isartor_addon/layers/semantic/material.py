@@ -20,13 +20,31 @@ _POLITE = re.compile(r"(?:,\s*(?:please|pls|thanks|thank you))?[\s.?]*$", re.I)
 _CODE = re.compile(r"[{}\[\]<>=|\\^~*;]|\w[(!?]+[\w.]|^[!+-]{1,2}[\w(]|[+-]{2}$|^%\w$|^\$\W|::|\w[!?]$")
 _COMMAND = re.compile(rf"(?:{'|'.join(sorted(lexicon.COMMANDS))})\s", re.I)
 _BIT = re.compile(r"(?<![A-Za-z])[KMGT]b(?:ps|it)?(?![A-Za-z])")
-_YOURS = re.compile(r"\bhow (?:do|can|could|will|would|should) (you)\b(?=.*\b(?:my|our|me|us)\b| \w+[\s?.]*$)", re.I)
+_YOURS = re.compile(
+    r"\bhow (?:do|can|could|will|would|should) (you)\b"
+    r"(?=.*\b(?:my|our|me|us)\b| \w+[\s?.]*$| (?:feel|think|know|stay|remember)\b)",
+    re.I,
+)
 
 
 _GREETINGS = "hello|hi|hey|please|thanks|thank you|sorry|ok|okay|good (?:morning|day|evening|night)"
 _GREETED = re.compile(rf"\b(?:{_ANY_VERB}|string)\s+({_GREETINGS})\b(?=\s+\w|(?<!please)[?.]?$)", re.I)
 _MIDWAY = re.compile(r"(?<!\boh)(?<!\bso)(?<=[a-z]) (hi|hello|hey|ok|okay)\b", re.I)
 _NAMED = re.compile(r"(\w+) (?:keyword|statement)s?\b", re.I)
+_NAMING = re.compile(
+    r"\b(?:(?<!the )(?<!a )(?:name|call|title|label|alias)|named|called|titled|label+ed|aliased|tagged)\s+"
+    r"((?:(?!(?:in|on|at|for|with|from|of|by|to|and|or|as|using)\b)[\w-]+ ?)+)",
+    re.I,
+)
+_GIVEN = re.compile(r"\b(?:set|rename|change)\b.* (?:to|as) ([\w-]+)[.?!]*$", re.I)
+_THE_NAMED = re.compile(rf"\bthe (?:{'|'.join(sorted(lexicon.NAMED_THINGS))}) ([\w-]+)", re.I)
+_NO_NAMES = (
+    lexicon.SILENT
+    | lexicon.AUXILIARIES
+    | lexicon.LIGHT.keys()
+    | lexicon.MARKERS.keys()
+    | {"name", "names", "and", "or"}
+)
 _EACH_OTHER = re.compile(r"^(?:do|did) (i|we|you) \w+ (?:me|us|you)\b", re.I)
 
 
@@ -47,7 +65,14 @@ def _words_as_words(text: str) -> tuple[str, ...]:
     told = _POLITE.sub("", text[_begin(text) :]).strip()
     meant = [word for word, verb in _MEANT.findall(text) if verb[0] in "sS" or word.lower() in lexicon.PHRASES]
     named = [word.lower() for word in _NAMED.findall(text)]
-    return (*([told] if told else []), *meant, *named, *_GREETED.findall(text), *_MIDWAY.findall(text))
+    found = [word.strip() for form in (_NAMING, _GIVEN, _THE_NAMED) for word in form.findall(text)]
+    names = [word for word in found if word.lower() not in _NO_NAMES]
+    return (*([_spaced(told)] if told else []), *meant, *names, *named, *_GREETED.findall(text), *_MIDWAY.findall(text))
+
+
+def _spaced(told: str) -> str:
+    """The words with one space between each two, unless it is code, where spaces may count."""
+    return told if _code(told) else re.sub(" +", " ", told)
 
 
 def _begin(text: str) -> int:

@@ -20,7 +20,9 @@ from isartor_addon.layers.semantic.forms import CJK, Item, Token, Word, normal, 
 from isartor_addon.layers.semantic.material import material
 from isartor_addon.layers.semantic.senses import sense
 from isartor_addon.layers.semantic.words import (
+    PRODUCING,
     PUTTING,
+    QUANTIFIERS,
     SPOKEN,
     SYMMETRIC,
     TAKING,
@@ -30,6 +32,7 @@ from isartor_addon.layers.semantic.words import (
     one_for_all,
     says_how,
     stem,
+    stems,
 )
 
 SAID = {
@@ -56,7 +59,8 @@ class Features:
     asks: frozenset[str]
     """The kinds of question: `how`, `why`, ... ; `do` for a request, `topic` for neither."""
     tense: frozenset[str]
-    person: frozenset[str]
+    people: tuple[str, ...]
+    """Who is spoken of by a word like "I", in order."""
     conditions: tuple[str, ...]
     tokens: tuple[Token, ...]
     parts: tuple[Part, ...]
@@ -66,9 +70,16 @@ class Features:
     """Kind to its values, sorted."""
     material: tuple[str, ...] = ()
     """What is compared as it is written."""
+    objects: frozenset[str] = frozenset()
+    """What an order wants to have, or to be done something with: there one is not many."""
+    capitals: frozenset[str] = frozenset()
+    """Words with a capital inside a clause; nothing where that says nothing."""
+    small: frozenset[str] = frozenset()
+    """Those without one."""
 
 
 DEFINITE = frozenset("the this these my our your its".split())
+JOINS = frozenset({"and", "or"})
 BEFORE_NOUNS = frozenset("a an the my our your".split())
 PERSONS = (
     dict.fromkeys("i me my mine we us our".split(), "i")
@@ -82,7 +93,11 @@ TREATISES = frozenset(map(stem, lexicon.TREATISES))
 WRITE, PURPOSE = stem("write"), stem("purpose")
 WRITTEN = {stem("return"): stem("get"), stem("implementation"): ""}
 """In what is to be written, to return is to get, and an implementation is the thing itself."""
-CERTAIN = frozenset("must should may might".split())
+ABLE = {"can": "can", "could": "can", "would": "would"}
+"""Modals that matter where they are denied."""
+BOUNDS = QUANTIFIERS | frozenset({"and", "or", "but"}) | lexicon.NEGATIONS
+"""What a negation may not be moved over."""
+CERTAIN = frozenset("must should may might would".split())
 """Modals that matter also where no question begins."""
 ENGLISH = lexicon.SILENT | lexicon.AUXILIARIES | ASKED | frozenset("what to of in with for and not".split())
 ACUTE = str.maketrans("áéíóúü", "aeiouu")
@@ -141,13 +156,24 @@ class Reader:
         self.silent = lexicon.SILENT if self.english else lexicon.TONGUES[tongue].silent
         self.asks: set[str] = set()
         self.tense: set[str] = set()
-        self.person: set[str] = set()
+        self.people: list[str] = []
         self.conditions: list[str] = []
         self.tokens: list[Token] = []
         self.parts: list[tuple[str, list[str]]] = [("", [])]
         self.participles: set[str] = set()
+        self.objects: set[str] = set()
+        self.ordering = False
+        """Whether what is read now is what an order wants to have, or to be done something with."""
+        self.capitals: set[str] = set()
+        self.small: set[str] = set()
         self.tells = False
         """Whether a clause begins with who does it: then it tells something."""
+        self.modal = ""
+        """The last auxiliary, if it says what one can or would do."""
+        self.does = False
+        """Whether it is asked what somebody does, not what somebody is."""
+        self.subject = False
+        """Whether it has been said who does it, by a word like "I"."""
         self.treats = any(isinstance(item, Word) and stem(item.text) in TREATISES for item in items)
         """Whether it is about something that has a subject of its own: a book on Python, in Python."""
         self.definite = False
@@ -159,7 +185,7 @@ class Reader:
         for at, item in enumerate(self.items):
             if item is None:
                 self._part("")
-                self.fresh = True
+                self.fresh, self.subject, self.modal = True, False, ""
             elif isinstance(item, Token):
                 self._keep(item)
             else:
@@ -173,24 +199,31 @@ class Reader:
             self.tongue,
             frozenset(self.asks),
             frozenset(self.tense),
-            frozenset(self.person),
+            tuple(dict.fromkeys(self.people)),
             tuple(sorted(self.conditions)),
             tuple(self.tokens),
             tuple(self._tied()),
             any(token.value in SYMMETRIC for token in self.tokens),
             bags,
+            objects=frozenset(self.objects),
+            capitals=frozenset(self.capitals),
+            small=frozenset(self.small),
         )
 
     def _word(self, at: int, item: Word) -> None:
         word = item.text
         if word == "<request>":
             self._request(at)
+        elif word == "<want>":
+            self._want()
+        elif word == "<does>":
+            self.does = True
         elif word.startswith("<"):
             self._ask(word[1:-1])
         elif self._counted(at, word):
             return
         elif word in lexicon.NEGATIONS:
-            self._keep(Token("negation", "not" if word == "cannot" else word, word))
+            self._negate(at, word)
         elif self.english and (self._asked(at, word) or self._tie(at, word) or self._unsaid(at, word)):
             return
         elif word not in self.silent:
@@ -200,8 +233,27 @@ class Reader:
         """Take it for a request if a verb follows; else it asks whether one can."""
         following = self._text(at + 1)
         if not following.startswith("<") and following not in ASKED and one_for_all(following) not in VERBS:
-            self.person.add("you")
+            self.people.append("you")
             self._ask("can")
+
+    def _negate(self, at: int, word: str) -> None:
+        """Not, and what is not: why it does not start is not why it cannot."""
+        value = word if word != "not" or not self.modal else f"{self.modal} not"
+        words = self.parts[-1][1]
+        bound = "to" in (self._text(at - 1), self._text(at + 1)) or self.subject or word != "not"
+        if self.asks and len(self.parts) == 1 and not bound and not BOUNDS & set(words):
+            words.insert(0, value)  # why does it not start, why doesn't it start
+            self.tokens.append(Token("negation", value, word))
+            self.fresh = False
+        else:
+            self._keep(Token("negation", value, word))
+
+    def _want(self) -> None:
+        """Take it for a question how; only in some field, or with what is one's own, it surely is one."""
+        words = {item.text for item in self.items if isinstance(item, Word)}
+        self._ask("how")
+        if "my" not in words and not TOPICS & stems(frozenset(words)):
+            self._keep(Token("word", "want", "want"))
 
     def _counted(self, at: int, word: str) -> bool:
         """Numbers in words, and what they count."""
@@ -233,10 +285,12 @@ class Reader:
         if word in lexicon.TENSES:
             self.tense.add(lexicon.TENSES[word].strip("<>"))
         if word in lexicon.AUXILIARIES:
+            self.modal = ABLE.get(word, "")
+        if word in lexicon.AUXILIARIES:
             if self.fresh and self._text(at + 1):
                 self._ask(lexicon.MODALS.get(word, "<yes>").strip("<>"))
                 self.tense.update({"perfect"} if word in ("has", "have") else ())
-            elif (word in CERTAIN and not self.asks & {"how", "when"}) or (word == "can" and "what" in self.asks):
+            elif word in CERTAIN or (word == "can" and "what" in self.asks):
                 self._keep(Token("word", word, word))
             elif word in ("do", "does") and "what" in self.asks and (self._ends(at) or self._text(at + 1) in TIES):
                 self._keep(Token("word", PURPOSE, word))  # "What does it do?"
@@ -252,11 +306,13 @@ class Reader:
         """What ties the next part to the rest."""
         following = self._text(at + 1)
         if one_for_all(following) in VERBS and (word == "to" or (word == "for" and following.endswith("ing"))):
-            self.definite = False
+            self.definite = self.ordering = False
             if len(self.parts) == 1 and self.parts[0][0] in ("~", "with"):
                 self._part("")  # "use Jest to test it" is "test it with Jest"
         elif word in TIES and (self._ends(at) or (word == "for" and following in TIES)):
-            self._keep(Token("word", PURPOSE if word == "for" and "what" in self.asks else word, word))
+            liked = word == "like" and self.does
+            value = PURPOSE if word == "for" and "what" in self.asks else "likes" if liked else word
+            self._keep(Token("word", value, word))
         elif word in lexicon.LIGHT:
             self._part(self._light(at, word))
         elif word in lexicon.MARKERS:
@@ -287,17 +343,36 @@ class Reader:
     def _unsaid(self, at: int, word: str) -> bool:
         """What is no content."""
         if word in PERSONS:
-            self.person.add(PERSONS[word])
+            self.people.append(PERSONS[word])
+            self.subject = self.subject or word in SUBJECTS
             self.tells = self.tells or (self.fresh and word in SUBJECTS)
         self.definite = self.definite or word in DEFINITE
+        self.ordering = self.ordering and word not in ("that", "which")
+        if word == "some" and self.tokens and self.tokens[0].value in PRODUCING:
+            return True
+        if word == "just" and not self.asks & {"can", "yes", "should", "must"}:
+            return True
         if word == "this":
             self._keep(Token("word", word, word))
             return True
-        if word == "a" and self.items[at] == Word("a", capital=True) and not self.fresh:
-            self._keep(Token("identifier", "A", "A"))
+        if word == "a" and self._is_name(at):
+            self._keep(Token("identifier", "A" if self._is_capital(at) else "a", word))
             return True
         means = word == "mean" and "what" in self.asks and (self._ends(at) or self._text(at + 1) in TIES)
         return word in PERSONS or word in self.silent or means
+
+    def _is_name(self, at: int) -> bool:
+        """Whether "a" is no article."""
+        if self._is_capital(at):
+            return not self.fresh
+        following = self._text(at + 1)
+        return (
+            self._ends(at) or following in JOINS or following in lexicon.AUXILIARIES or following in lexicon.NEGATIONS
+        )
+
+    def _is_capital(self, at: int) -> bool:
+        item = self.items[at]
+        return isinstance(item, Word) and item.capital
 
     def _content(self, at: int, item: Word) -> None:
         word = item.text
@@ -315,6 +390,11 @@ class Reader:
         if not value:
             return
         named = item.capital and not self.fresh and value not in TOPICS
+        if not self.fresh and value not in TOPICS and word not in lexicon.BRANDS | lexicon.TIMES:
+            (self.capitals if item.name else self.small).add(value)
+        if self.ordering and self.tokens:
+            self.objects.add(value)
+        self.ordering = len(self.parts) == 1 and not self.asks and (self.ordering or value in VERBS and not self.tokens)
         self._keep(Token("entity" if named else "word", value, word, self.definite))
 
     def _opening(self, at: int, word: str, value: str) -> str:
@@ -329,14 +409,13 @@ class Reader:
 
     def _ask(self, kind: str) -> None:
         self.asks.add(kind)
+        self.subject = self.subject or kind == "how"
         self.fresh = False
 
     def _keep(self, token: Token) -> None:
         self.tokens.append(token)
         words = self.parts[-1][1]
-        if token.kind == "negation" and self.asks and len(self.parts) == 1:
-            words.insert(0, token.value)  # why does it not start, why doesn't it start
-        elif token.kind in ("negation", "word", "entity"):
+        if token.kind in ("negation", "word", "entity"):
             words.append(token.value)
         else:
             words.append(f"{token.kind}:{token.value}")
@@ -371,7 +450,8 @@ class Reader:
         if parts and self.asks & {"how", "why"}:
             _make_active(parts, self.participles)
         verb, ties = (parts[0][1][0], {marker for marker, _ in parts}) if parts else ("", set[str]())
-        loose = {"from": "in"} if verb in TAKING and "to" not in ties else dict[str, str]()
+        held = bool(parts) and len(parts[0][1]) > 1
+        loose = {"from": "in"} if verb in TAKING and held and "to" not in ties else dict[str, str]()
         loose |= {"to": "on"} if verb in PUTTING and "from" not in ties else {}
         for marker, words in parts:
             tie = "~" if marker in loose and words[0] in TOPICS else loose.get(marker, marker)
@@ -395,7 +475,14 @@ def features(text: str) -> Features:
     """
     if CJK.search(text):
         return _signs(text)
-    return replace(Reader(*items_of(text)).features(), material=material(normal(text)))
+    found = replace(Reader(*items_of(text)).features(), material=material(normal(text)))
+    return found if _is_cased(text) else replace(found, capitals=frozenset(), small=frozenset())
+
+
+def _is_cased(text: str) -> bool:
+    """Whether capitals mean something in it: it begins with one, and not all its words do."""
+    words = [word for word in text.split() if word[0].isalpha()]
+    return bool(words) and words[0][0].isupper() and not all(word[0].isupper() for word in words)
 
 
 def bare(text: str) -> str:
@@ -417,7 +504,7 @@ def _signs(text: str) -> Features:
     values = tuple(token.value for token in tokens)
     nothing: frozenset[str] = frozenset()
     bags = {"sign": values}
-    return Features("cjk", nothing, nothing, nothing, (), tokens, (("", values),), False, bags)
+    return Features("cjk", nothing, nothing, (), (), tokens, (("", values),), False, bags)
 
 
 def embeddable(text: str) -> str:

@@ -13,7 +13,9 @@ CACHED = 16384
 
 @lru_cache(CACHED)
 def stem(word: str) -> str:
-    """An English word without the endings of number and tense."""
+    """An English word without the endings of number and tense; a topic's name has none."""
+    if word in lexicon.TOPICS:
+        return word
     if word in lexicon.IRREGULAR and lexicon.IRREGULAR[word] != word:
         return stem(lexicon.IRREGULAR[word])
     if len(word) < 4 or not word.isascii():
