@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 
 from isartor_addon.layers.semantic import lexicon
 from isartor_addon.layers.semantic.guard import RULES, Profile, features, refusal, refusals
-from isartor_addon.layers.semantic.words import OPPOSITES, QUANTIFIERS, TOPICS, one_for_all
+from isartor_addon.layers.semantic.words import OPPOSITES, TOPICS, one_for_all, stem
 
 PROFILES: tuple[Profile, ...] = ("chat", "faq", "agent")
 DEV = Path(__file__).parents[1] / "semantic_pairs" / "dev.jsonl"
 
 LINES = [*lexicon.SYNONYMS, *lexicon.NOUNS]
 """Words that say the same, everywhere or somewhere."""
+SENSES = [line for line in lexicon.SYNONYMS if line.where]
+"""Those that do somewhere only."""
 
 FEW = settings(max_examples=40)
 
@@ -433,6 +435,72 @@ def test_another_sign_is_refused_where_words_are_not_told_apart(text: str, at: i
     changed = text[: at % len(text)] + "京" + text[at % len(text) + 1 :]
     assume(changed != text)
     assert different(f"{text}はどこ", f"{changed}はどこ")
+
+
+@FEW
+@given(st.sampled_from(SENSES), st.data())
+def test_a_synonym_stands_only_for_what_it_is_said_of(line: lexicon.Synonyms, data: st.DataObject) -> None:
+    """Of a thing that the table does not name, each word of a line says something of its own."""
+    one, other = data.draw(st.permutations(line.words))[:2]
+    thing = data.draw(WORDS)
+    assume(stem(one) != stem(other))
+    assert different(f"How do I {one} a {thing}?", f"How do I {other} a {thing}?", "chat", "agent")
+    assert different(f"Move the {one} {thing}", f"Move the {other} {thing}", "chat", "agent")
+
+
+@FEW
+@given(st.sampled_from(lexicon.NOUNS), WORDS)
+def test_an_unknown_word_makes_a_name_of_a_noun(line: lexicon.Synonyms, beside: str) -> None:
+    """A repo man is no repository man."""
+    one, other = line.words[:2]
+    assume(stem(one) != stem(other))
+    assert different(f"Who is the {one} {beside}?", f"Who is the {other} {beside}?", "chat", "agent")
+
+
+@FEW
+@given(WORDS, st.sampled_from(["named {}", "called {}", "titled {}"]), st.sampled_from(lexicon.NOUNS))
+def test_a_word_that_is_mentioned_stands_for_itself(thing: str, phrase: str, line: lexicon.Synonyms) -> None:
+    """Who names something wants that name, to the letter."""
+    one, other = line.words[:2]
+    assert different(f"Add a {thing} {phrase.format(one)}", f"Add a {thing} {phrase.format(other)}", "chat", "agent")
+
+
+@FEW
+@given(WORDS, st.sampled_from(["Is {} a valid name?", "Why is {} undefined?", "Import {} here"]))
+def test_a_capital_is_refused(name: str, text: str) -> None:
+    """Inside of a clause, where capitals are put to names only."""
+    assert different(text.format(name), text.format(name.capitalize()), "chat", "agent")
+
+
+@FEW
+@given(WORDS, WORDS, st.permutations(["in", "on", "at", "with"]))
+def test_another_tie_is_refused(verb: str, noun: str, ties: list[str]) -> None:
+    """In it is not on it, with it or at it."""
+    assert different(f"How do I {verb} {ties[0]} a {noun}?", f"How do I {verb} {ties[1]} a {noun}?", "chat", "agent")
+
+
+@FEW
+@given(WORDS, WORDS, st.sampled_from(["and", "or"]))
+def test_what_a_negation_is_said_of_is_refused(one: str, other: str, join: str) -> None:
+    """Not the one, or not the other."""
+    assume(one != other)
+    for text in ("Is it {}?", "Find what is {}", "Why is it {}?"):
+        there, here = f"not {one} {join} {other}", f"{one} {join} not {other}"
+        assert different(text.format(there), text.format(here), "chat", "agent")
+
+
+@FEW
+@given(WORDS, st.sampled_from(["can", "could", "would"]), st.sampled_from(["does", "is"]))
+def test_what_is_denied_is_refused(verb: str, modal: str, other: str) -> None:
+    """Why it cannot is not why it does not."""
+    assert different(f"Why {modal} it not {verb}?", f"Why {other} it not {verb}?", "chat", "agent")
+
+
+@FEW
+@given(WORDS, st.sampled_from(["Why is it {}?", "Who was {}?", "Is the dog {}?"]))
+def test_another_voice_is_refused(verb: str, text: str) -> None:
+    """Who is asking, who is asked."""
+    assert different(text.format(f"{verb}ing"), text.format(f"{verb}ed"), "chat", "agent")
 
 
 def test_no_near_miss_of_the_dev_half_gets_through() -> None:

@@ -86,6 +86,12 @@ def normal(text: str) -> str:
     return unicodedata.normalize("NFC", text).translate(QUOTES)
 
 
+def is_cased(text: str) -> bool:
+    """Whether capitals mean something in it: it begins with one, and not all its words do."""
+    words = [word for word in text.split() if word[0].isalpha()]
+    return bool(words) and words[0][0].isupper() and not all(word[0].isupper() for word in words)
+
+
 def scan(text: str) -> Iterator[Item]:
     """The words of a normal text, what has a form of its own, and its pauses, in order."""
     shouted = text.isupper()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from isartor_addon.layers.semantic.guard import Features, Profile, Refusal, refusal
-from isartor_addon.layers.semantic.reading import embeddable
+from isartor_addon.layers.semantic.phrasing import embeddable
 
 __all__ = ["THRESHOLDS", "embeddable", "judge", "too_far"]
 

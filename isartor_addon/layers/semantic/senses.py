@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from isartor_addon.layers.semantic import lexicon
 from isartor_addon.layers.semantic.forms import Item, Token, Word
+from isartor_addon.layers.semantic.grammar import ARTICLES
 from isartor_addon.layers.semantic.words import QUANTIFIERS, TOPICS, VERBS, says_how, stem
 
 _ENDS = (
@@ -23,7 +24,6 @@ _ENDS = (
 )
 """What ends a phrase: "files [older than a day]"."""
 
-_ARTICLES = frozenset("a an the my our your this".split())
 _PASSED = lexicon.SILENT - _ENDS
 
 
@@ -73,10 +73,19 @@ def sense(items: Sequence[Item], at: int, word: str) -> str:
     return own
 
 
+def opening(items: Sequence[Item], at: int, word: str, value: str) -> str:
+    """What the first verb of a request says: to create a script is to write it, to list is to show; else `value`."""
+    following = {stem(item.text) for item in items[at + 1 : at + 6] if isinstance(item, Word)}
+    for verb, words, things in lexicon.MAKING:
+        if word in words and (not things or following & {stem(thing) for thing in things}):
+            return stem(verb)
+    return value
+
+
 def _is_label(items: Sequence[Item], at: int, word: str) -> bool:
     """Whether a verb says which thing it is: a make file, the delete button."""
     before = items[at - 1] if at else None
-    named = isinstance(before, Word) and before.text in _ARTICLES and not word.endswith(("ed", "ing"))
+    named = isinstance(before, Word) and before.text in ARTICLES and not word.endswith(("ed", "ing"))
     return named and stem(word) in VERBS
 
 
