@@ -128,9 +128,8 @@ class AnswerStore:
             self._gather(_Put(entry, done))
 
     async def flush(self) -> None:
-        """Wait until everything put is on disk or has been given up."""
+        """Wait until everything put is on disk or has been given up; it is written no sooner for that."""
         done = self._write.soon(lambda rooms: None)
-        self._hurry.set()
         if done is not None:
             await asyncio.wrap_future(done)
 
