@@ -59,6 +59,15 @@ class Step:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class WayOut:
+    """A proxy by which what leaves this machine leaves it."""
+
+    url: str
+    login: str = field(default="", repr=False)
+    """What to show it, `user:password`."""
+
+
 @dataclass(slots=True)
 class Exchange:
     """One request, its identity and its trail."""
@@ -91,6 +100,8 @@ class Exchange:
     """The name of the provider that answered, where a chain asked one; empty: the client's own."""
     answered_model: str = ""
     """The model that it was asked for, where a chain asked one."""
+    way_out: WayOut | None = None
+    """By which all that comes over the client's connection leaves; None: by none that the connection knows of."""
     scope: Scope | None = None
     """None until somebody needs it: see `in_scope`."""
 

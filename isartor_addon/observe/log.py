@@ -7,7 +7,7 @@ import logging
 from isartor_addon.observe.redact import Redaction
 
 NAME = "isartor_addon"
-_QUIET = ("httpx2", "httpcore2", "uvicorn", "uvicorn.access", "uvicorn.error", "hpack", "asyncio", "faiss")
+_QUIET = ("httpx2", "httpcore2", "hpack", "asyncio", "faiss")
 """Loggers of others that say too much: faiss, for one, names every build of it that is not there."""
 
 

@@ -69,6 +69,7 @@ class Isartor:
             relay=self._relay,
             passing=self._passing,
             afterwards=self._afterwards,
+            alone=self._is_alone,
         )
         self._splices = Splices(self._tasks)
         self._replies = Replies(

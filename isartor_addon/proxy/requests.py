@@ -46,7 +46,7 @@ def asked_by(flow: http.HTTPFlow, request: Request, routes: tuple[Route, ...]) -
 
 
 class Requests:
-    """Serves requests. `passing` holds those that went on and have not ended, by flow id."""
+    """Serves requests."""
 
     def __init__(
         self,
@@ -56,9 +56,20 @@ class Requests:
         relay: Relay,
         passing: dict[str, Passing],
         afterwards: Afterwards,
+        alone: Callable[[], bool],
     ) -> None:
+        """
+        Args:
+            house: who is asked now.
+            tasks: holds what runs in the background.
+            relay: gives answers that take their time.
+            passing: those that went on and have not ended, by flow id.
+            afterwards: does what can wait.
+            alone: whether nobody but us has a say in what becomes of a request.
+        """
         self._house = house
         self._afterwards = afterwards
+        self._alone = alone
         self._tasks = tasks
         self._relay = relay
         self._passing = passing
@@ -187,7 +198,8 @@ class Requests:
             case Stream() | Relayed():
                 label = "relay" if isinstance(outcome, Relayed) else "stream" if outcome.age_s is None else "hit"
                 passing = Passing(exchange, house, outcome.layer, label, asked=flow.request)
-                passing.ticket = self._relay.hand_over(flow, exchange, outcome)
+                at_once = isinstance(outcome, Relayed) and self._alone()
+                passing.ticket = self._relay.hand_over(flow, exchange, outcome, at_once=at_once)
                 self._passing[flow.id] = passing
             case Refuse():
                 told = convert.said(exchange, layer=outcome.layer, deflected=True)

@@ -10,7 +10,7 @@ from isartor_addon import __version__
 from isartor_addon.cli import VERBS, main
 from tests.cli.command import Command
 
-HEAVY = ("mitmproxy", "cryptography", "diskcache", "uvicorn", "sqlite3", "asyncio")
+HEAVY = ("mitmproxy", "cryptography", "diskcache", "httpcore2", "sqlite3", "asyncio")
 
 
 def modules_after(code: str, home: Path) -> set[str]:

@@ -12,10 +12,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-import anyio
 from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 from mitmproxy.addons.proxyserver import Proxyserver
+
+from isartor_addon.layers.cloud import dial
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -30,7 +31,7 @@ class Redirect:
         # not know the connection again for the next request, and it opens no more than five.
         asyncio.open_connection = functools.partial(_open, asyncio.open_connection)
         # And the client of the chain by this.
-        anyio.connect_tcp = functools.partial(_connect, anyio.connect_tcp)
+        dial.connected = functools.partial(_connected, dial.connected)
 
     def running(self) -> None:
         logging.getLogger("asyncio").setLevel(logging.WARNING)
@@ -43,20 +44,20 @@ class Redirect:
         draft.rename(ready)
 
 
-async def _open(really: Any, host: str, port: int, **how: Any) -> Any:
-    if host in LOOPBACK:
-        return await really(host, port, **how)
+async def _open(really: Any, *where: Any, **how: Any) -> Any:
+    if not where or where[0] in LOOPBACK:
+        return await really(*where, **how)
+    return await really(*_elsewhere(*where), **how)
+
+
+async def _connected(really: Any, host: str, port: int) -> Any:
+    return await really(*((host, port) if host in LOOPBACK else _elsewhere(host, port)))
+
+
+def _elsewhere(host: str, port: int) -> tuple[str, int]:
     if ctx.options.fake_refused and re.fullmatch(ctx.options.fake_refused, host):
         raise ConnectionRefusedError(f"the test refuses connections to {host}")
-    return await really("127.0.0.1", ctx.options.fake_tls if port == 443 else ctx.options.fake_plain, **how)
-
-
-async def _connect(really: Any, *, remote_host: str, remote_port: int, **how: Any) -> Any:
-    if remote_host not in LOOPBACK:
-        if ctx.options.fake_refused and re.fullmatch(ctx.options.fake_refused, remote_host):
-            raise ConnectionRefusedError(f"the test refuses connections to {remote_host}")
-        remote_host, remote_port = "127.0.0.1", ctx.options.fake_tls if remote_port == 443 else ctx.options.fake_plain
-    return await really(remote_host=remote_host, remote_port=remote_port, **how)
+    return "127.0.0.1", ctx.options.fake_tls if port == 443 else ctx.options.fake_plain
 
 
 addons = [Redirect()]

@@ -8,27 +8,21 @@ connection is closed, or over HTTP/2 the stream reset, before `ask` returns.
 from __future__ import annotations
 
 import asyncio
-import logging
-import ssl
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 from isartor_addon.core.errors import Lost
+from isartor_addon.core.exchange import WayOut
 from isartor_addon.core.reach import Reach, is_loopback
 
 if TYPE_CHECKING:
-    import httpx2
+    import httpcore2
 
-IDLE_S = 15.0
-"""How long a connection is kept for the next request: less than servers do, so that none is used as it dies."""
 POOL_S = 30.0
 """How long a request waits for a connection when all are in use."""
-
-_TALKATIVE = ("httpx2", "httpcore2", "hpack")
-"""Libraries that describe every step in the log, which takes as long as the step, and headers with it."""
 
 type Address = tuple[str, int]
 
@@ -53,11 +47,11 @@ class Terms:
 class Received:
     """A reply whose head is here."""
 
-    def __init__(self, response: httpx2.Response) -> None:
+    def __init__(self, response: httpcore2.Response) -> None:
         self._response = response
-        self.status: int = response.status_code
+        self.status: int = response.status
         self.fields = tuple(
-            (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in response.headers.raw
+            (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in response.headers
         )
         """All headers, names in lower case; their bytes as Latin-1, which is how they go on."""
         self.headers: Mapping[str, str] = dict(self.fields)
@@ -70,17 +64,35 @@ class Received:
         Raises:
             Lost: it does not come to its end, or is not encoded as it says.
         """
-        import httpx2
+        from isartor_addon.layers.cloud.network import FAULTS, lost
 
+        pieces = _pieces(self._response)
+        if self.headers.get("content-encoding", "identity") != "identity":
+            pieces = _decoded(self._response, pieces)
         try:
-            async for chunk in self._response.aiter_bytes():
-                yield chunk
-        except httpx2.HTTPError as error:
-            raise _lost(error) from error
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    yield piece
+        except FAULTS as error:
+            raise lost(error) from error
 
 
-def _nobody(_: Address) -> bool:
-    return False
+async def _pieces(response: httpcore2.Response) -> AsyncGenerator[bytes]:
+    async for piece in cast("AsyncIterable[bytes]", response.stream):
+        yield piece
+
+
+async def _decoded(response: httpcore2.Response, pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """Without the content encoding, which few providers use unasked."""
+    import httpx2
+
+    class Body(httpx2.AsyncByteStream):
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return pieces
+
+    async with aclosing(pieces):
+        async for piece in httpx2.Response(response.status, headers=response.headers, stream=Body()).aiter_bytes():
+            yield piece
 
 
 class Client:
@@ -98,8 +110,9 @@ class Client:
         self._terms = terms
         self._reach = reach
         self._is_own = is_own
-        self._transports: dict[bool, httpx2.AsyncHTTPTransport] = {}
-        """By whether it asks through the proxy."""
+        self._egress = WayOut(terms.proxy, terms.proxy_login) if terms.proxy else None
+        self._pools: dict[WayOut | None, httpcore2.AsyncConnectionPool] = {}
+        """By the proxy through which they ask; None: through none."""
         self._asking = 0
         self._closed = False
         self.closing: asyncio.Task[None] | None = None
@@ -107,7 +120,13 @@ class Client:
 
     @asynccontextmanager
     async def ask(
-        self, url: str, headers: Mapping[str, str], body: bytes, *, method: str = "POST"
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        method: str = "POST",
+        way_out: WayOut | None = None,
     ) -> AsyncGenerator[Received]:
         """
         Send `body` to `url`.
@@ -116,33 +135,20 @@ class Client:
             url: whole, with its query.
             headers: everything that is sent but `host` and `content-length`.
             body: the whole of it.
+            way_out: the proxy through which it leaves this machine where the terms name none.
 
         Raises:
             Lost: there is no reply.
         """
-        import httpx2
-
-        timeout = httpx2.Timeout(
-            self._terms.silence_s, connect=self._terms.connect_s, write=self._terms.silence_s, pool=POOL_S
-        )
-        extensions = {"timeout": timeout.as_dict(), "trace": self._look}
-        # Compressed pieces of a stream may wait for more to be compressed with.
-        sent = {**headers, "accept-encoding": "identity"}
-        request = httpx2.Request(
-            method,
-            url,
-            headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in sent.items()],
-            content=body,
-            extensions=extensions,
-        )
-        host, port = request.url.host, request.url.port or (443 if request.url.scheme == "https" else 80)
-        proxied = bool(self._terms.proxy) and not is_loopback(host)
-        for name, at in ((host, port), *((self._proxy_address(),) if proxied else ())):
+        request = _request(method, url, headers, body, terms=self._terms)
+        host = request.url.host.decode("ascii").strip("[]")
+        by = None if is_loopback(host) else self._egress or way_out
+        for name, at in ((host, request.url.origin.port), *((_address(by),) if by else ())):
             if not self._reach.allows(name, at):
                 raise Lost("offline", f"offline: {name} is not among the hosts that may be reached")
         self._asking += 1
         try:
-            response = await self._send(request, proxied=proxied)
+            response = await self._send(request, by)
             try:
                 yield Received(response)
             finally:
@@ -156,90 +162,50 @@ class Client:
         self._closed = True
         self._close_if_idle()
 
-    async def _send(self, request: httpx2.Request, *, proxied: bool) -> httpx2.Response:
-        import httpx2
+    async def _send(self, request: httpcore2.Request, by: WayOut | None) -> httpcore2.Response:
+        from isartor_addon.layers.cloud.network import FAULTS, lost, open_pool
 
-        if proxied not in self._transports:
-            self._transports[proxied] = self._open(proxied=proxied)
         try:
-            response = await self._transports[proxied].handle_async_request(request)
-        except httpx2.HTTPError as error:
-            raise _lost(error) from error
-        except OSError as error:  # a name that cannot be written, a certificate that cannot be read
+            if by not in self._pools:
+                self._pools[by] = open_pool(self._terms, by, is_own=self._is_own)
+            return await self._pools[by].handle_async_request(request)
+        except FAULTS as error:
+            raise lost(error) from error
+        except OSError as error:  # a certificate that cannot be read
             raise Lost("connect", type(error).__name__) from error
-        response.request = request
-        return response
-
-    def _proxy_address(self) -> Address:
-        url = urlsplit(self._terms.proxy)
-        return url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
-
-    def _open(self, *, proxied: bool) -> httpx2.AsyncHTTPTransport:
-        import httpx2
-
-        from isartor_addon.layers.cloud.resets import teach
-
-        for name in _TALKATIVE:  # under mitmproxy, which listens to everything
-            logging.getLogger(name).setLevel(logging.WARNING)
-        terms = self._terms
-        context = httpx2.create_ssl_context(trust_env=False)
-        if terms.ca_file:
-            context.load_verify_locations(terms.ca_file)
-        limits = httpx2.Limits(
-            max_connections=terms.connections, max_keepalive_connections=terms.connections, keepalive_expiry=IDLE_S
-        )
-        return httpx2.AsyncHTTPTransport(
-            verify=context,
-            trust_env=False,
-            http2=terms.http2 and teach(),
-            limits=limits,
-            proxy=_proxy(terms, context) if proxied else None,
-        )
-
-    async def _look(self, event: str, info: Mapping[str, Any]) -> None:
-        """Called by the library at every step; a new connection that leads back here is not used."""
-        if event != "connection.connect_tcp.complete":
-            return
-        stream = info["return_value"]
-        own, other = stream.get_extra_info("client_addr"), stream.get_extra_info("server_addr")
-        if own and other and own[0] == other[0] and self._is_own((other[0], other[1])):
-            await stream.aclose()
-            raise Lost("loop", "the address of this provider is this proxy itself")
 
     def _close_if_idle(self) -> None:
-        if self._closed and not self._asking and self._transports:
-            transports, self._transports = tuple(self._transports.values()), {}
-            self.closing = asyncio.get_running_loop().create_task(_close_all(transports))
+        if self._closed and not self._asking and self._pools:
+            pools, self._pools = tuple(self._pools.values()), {}
+            self.closing = asyncio.get_running_loop().create_task(_close_all(pools))
 
 
-async def _close_all(transports: tuple[httpx2.AsyncHTTPTransport, ...]) -> None:
-    for each in transports:
-        await each.aclose()
+def _address(by: WayOut) -> Address:
+    url = urlsplit(by.url)
+    return url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
 
 
-def _proxy(terms: Terms, context: ssl.SSLContext) -> httpx2.Proxy:
+def _request(method: str, url: str, headers: Mapping[str, str], body: bytes, *, terms: Terms) -> httpcore2.Request:
+    import httpcore2
     import httpx2
 
-    user, _, password = terms.proxy_login.partition(":")
-    return httpx2.Proxy(
-        terms.proxy,
-        ssl_context=context if terms.proxy.startswith("https:") else None,
-        auth=(user, password) if user else None,
+    # Compressed pieces of a stream may wait for more to be compressed with.
+    sent = {**headers, "accept-encoding": "identity"}
+    timeout = {"connect": terms.connect_s, "read": terms.silence_s, "write": terms.silence_s, "pool": POOL_S}
+    parsed = httpx2.URL(url)
+    return httpcore2.Request(
+        method,
+        httpcore2.URL(scheme=parsed.raw_scheme, host=parsed.raw_host, port=parsed.port, target=parsed.raw_path),
+        headers=[
+            (b"host", parsed.netloc),
+            *((name.encode("latin-1"), value.encode("latin-1")) for name, value in sent.items()),
+            *([(b"content-length", b"%d" % len(body))] if body or method == "POST" else []),
+        ],
+        content=body,
+        extensions={"timeout": timeout},
     )
 
 
-def _lost(error: httpx2.HTTPError) -> Lost:
-    """What a fault of the connection means for the request."""
-    import httpx2
-
-    kind: Literal["connect", "timeout", "cut", "garbled"]
-    match error:
-        case httpx2.ConnectError() | httpx2.ConnectTimeout() | httpx2.PoolTimeout() | httpx2.ProxyError():
-            kind = "connect"
-        case httpx2.TimeoutException():
-            kind = "timeout"
-        case httpx2.DecodingError() | httpx2.LocalProtocolError() | httpx2.UnsupportedProtocol():
-            kind = "garbled"
-        case _:
-            kind = "cut"
-    return Lost(kind, type(error).__name__)
+async def _close_all(pools: tuple[httpcore2.AsyncConnectionPool, ...]) -> None:
+    for each in pools:
+        await each.aclose()

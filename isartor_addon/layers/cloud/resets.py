@@ -1,14 +1,13 @@
-"""HTTP/2 with callers that leave: tell the provider, and disturb nobody else on the same connection.
+"""HTTP/2 with callers that leave: tell the provider.
 
 When a caller leaves an HTTP/2 stream, httpcore2 2.16 forgets it and says nothing: the provider goes on, and is paid.
-And where leaving interrupts a write, anyio takes the whole connection for broken, with everybody's streams on it. With
-this, writes are finished first, and RST_STREAM is sent (RFC 9113, 8.1). It touches names that the library does not
-promise; when they have moved, HTTP/2 stays off, and over HTTP/1.1 closing the connection says the same.
+With this, RST_STREAM is sent (RFC 9113, 8.1), and nobody else on the same connection is disturbed. It touches names
+that the library does not promise; when they have moved, HTTP/2 stays off, and over HTTP/1.1 closing the connection says
+the same.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from contextlib import suppress
 from functools import cache
@@ -29,7 +28,7 @@ def teach() -> bool:
         from httpcore2 import NetworkError, TimeoutException
         from httpcore2._async.http2 import AsyncHTTP2Connection
 
-        forget, write = AsyncHTTP2Connection._response_closed, AsyncHTTP2Connection._write_outgoing_data
+        forget = AsyncHTTP2Connection._response_closed
     except (ImportError, AttributeError) as error:
         logger.warning("providers are asked over HTTP/1.1 only: %s", error)
         return False
@@ -44,14 +43,5 @@ def teach() -> bool:
                     await self._network_stream.write(self._h2_state.data_to_send(), _WRITE_S)
         await forget(self, stream_id)
 
-    async def write_all(self: Any, request: Any) -> None:
-        writing = asyncio.ensure_future(write(self, request))
-        try:
-            await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            await asyncio.wait({writing})
-            raise
-
     AsyncHTTP2Connection._response_closed = reset_and_forget  # type: ignore[method-assign]
-    AsyncHTTP2Connection._write_outgoing_data = write_all  # type: ignore[method-assign]
     return True
