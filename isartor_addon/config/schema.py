@@ -159,7 +159,9 @@ class Streams:
 class Egress:
     """How providers of a chain are reached. What passes to the client's own provider is mitmproxy's."""
 
-    proxy: str = setting("", "A proxy by which they are asked; mitmproxy's is `--mode upstream:...`.")
+    proxy: str = setting(
+        "", "A proxy by which they are asked; empty: the one of `--mode upstream:...`, for what comes in so."
+    )
     proxy_login: str = setting("", "What to show that proxy, `user:password`.", secret=True)
     ca_file: str = setting("", "Certificates to trust besides those of public authorities, a PEM file.")
     connect_s: int = setting(10, "How long connecting may take.", unit="s")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ipaddress
 from functools import lru_cache
 
-from mitmproxy import http
+from mitmproxy import connection, ctx, http
 from mitmproxy.proxy import mode_specs
 
 from isartor_addon import wire
+from isartor_addon.core.exchange import WayOut
 from isartor_addon.core.reach import is_loopback
 from isartor_addon.intake import Sender
 from isartor_addon.proxy import convert
@@ -41,6 +42,15 @@ def sender_of(flow: http.HTTPFlow) -> Sender:
     peer = flow.client_conn.peername
     local = peer is not None and _is_loopback(peer[0])
     return Sender(trusted=local and not user, user=user[0] if user else "")
+
+
+def way_out_of(client: connection.Client) -> WayOut | None:
+    """The proxy by which mitmproxy sends on what comes over a connection; None: it asks servers itself."""
+    mode = client.proxy_mode
+    if not isinstance(mode, mode_specs.UpstreamMode):
+        return None
+    host, port = mode.address
+    return WayOut(f"{mode.scheme}://{f'[{host}]' if ':' in host else host}:{port}", ctx.options.upstream_auth or "")
 
 
 def content_length(request: http.Request) -> int:

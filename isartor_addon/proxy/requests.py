@@ -18,7 +18,7 @@ from isartor_addon.intake import Sender, read_body
 from isartor_addon.proxy import coding, convert, debug, models, native
 from isartor_addon.proxy.afterwards import Afterwards
 from isartor_addon.proxy.door import Door
-from isartor_addon.proxy.ours import DOOR, sender_of
+from isartor_addon.proxy.ours import DOOR, sender_of, way_out_of
 from isartor_addon.proxy.passing import Passing, Sent
 from isartor_addon.proxy.relay import Relay
 from isartor_addon.proxy.show import show
@@ -198,6 +198,7 @@ class Requests:
             case Stream() | Relayed():
                 label = "relay" if isinstance(outcome, Relayed) else "stream" if outcome.age_s is None else "hit"
                 passing = Passing(exchange, house, outcome.layer, label, asked=flow.request)
+                exchange.way_out = way_out_of(flow.client_conn)
                 at_once = isinstance(outcome, Relayed) and self._alone()
                 passing.ticket = self._relay.hand_over(flow, exchange, outcome, at_once=at_once)
                 self._passing[flow.id] = passing

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -241,3 +243,24 @@ def test_what_no_chain_is_for_passes(through: httpx2.Client, provider: Provider,
     assert words in CHAT.read(answer)
     assert "x-isartor-attempts" not in answer.headers
     assert hosts(provider, words) == ["api.openai.com"]
+
+
+def test_behind_another_proxy_the_chain_leaves_by_it_too(
+    launch: Launch, provider: Provider, tmp_path: Path, words: str
+) -> None:
+    """In a network where only the proxy of mode upstream gets out: with its login, and nothing is tried without it."""
+    login = "worker:secret"
+    with Proxy(tmp_path, provider, Setup(addon=False, options={"proxyauth": login})) as outer:
+        chain = {"for": "*", "try": ["client", "groq/llama-x"], "retries": 0}
+        setup = chained(provider, chain, upstream_auth=login, fake_refused=".*")
+        setup = replace(
+            setup,
+            modes=(f"upstream:{outer.url}@127.0.0.1:0",),
+            options={**setup.options, "isartor_egress_ca_file": str(outer.ca)},
+        )
+        provider.plan(Plan(words, times=1, status=500))
+        with launch(setup).client() as client:
+            for stream in (False, True):
+                answer = CHAT.send(client, f"{words} {stream}", stream=stream)
+                assert words in CHAT.read(answer), answer.headers["x-isartor-attempts"]
+    assert hosts(provider, words) == ["api.openai.com", GROQ, "api.openai.com"]

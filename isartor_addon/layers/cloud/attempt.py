@@ -141,7 +141,9 @@ class Asker:
             stack.callback(self._settle, exchange, attempt.target, meter)
             try:
                 async with asyncio.timeout(attempt.timeout_s):
-                    received = await stack.enter_async_context(self._client.ask(sent.url, sent.headers, sent.body))
+                    received = await stack.enter_async_context(
+                        self._client.ask(sent.url, sent.headers, sent.body, way_out=exchange.way_out)
+                    )
                     meter.status = received.status
                     if received.status != 200:
                         return await self._refused(exchange, sent, received, meter, own=own, secret=secret)
