@@ -13,12 +13,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
+from isartor_addon import clients
 from isartor_addon.accounts import Accounts, open_accounts
 from isartor_addon.config.load import VAULT_VARIABLE
 from isartor_addon.config.places import absolute, places
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import KeyUnknown, StoreError
-from isartor_addon.core.exchange import Exchange
+from isartor_addon.core.exchange import Exchange, Request
 from isartor_addon.core.reach import Reach
 from isartor_addon.intake import CONTROL_HEADERS, Intake
 from isartor_addon.layers.base import Layer
@@ -82,10 +83,9 @@ class House:
     semantics: Semantics | None
     corrections: Corrections
 
-    @property
-    def chained(self) -> bool:
-        """Whether some requests go to others than their own provider, or under another name."""
-        return bool(self.config.chain or self.config.model_aliases)
+    def may_be_relayed(self, request: Request) -> bool:
+        """Whether some request that such an upgrade leads to may go to others than its own provider."""
+        return self.cloud.chains.may_concern(request.host, clients.recognise(request.headers).name)
 
     @property
     def replaying(self) -> bool:
@@ -238,7 +238,14 @@ def _cloud_layer(
 ) -> CloudLayer:
     private = frozenset(name.lower() for name in (*CONTROL_HEADERS, *config.own_headers))
     tokens = tokens_of(config, clock.monotonic)
-    asker = Asker(client, tokens, private=private, unix_time=clock.time, account=accounts.enter_attempt)
+    asker = Asker(
+        client,
+        tokens,
+        private=private,
+        unix_time=clock.time,
+        account=accounts.enter_attempt,
+        limit=config.body_limit_mb * MIB,
+    )
     return CloudLayer(
         cloud.chains, cloud.state, asker, reach=reach, clock=clock, random=random.random, quotas=accounts.quotas
     )

@@ -30,10 +30,10 @@ from isartor_addon.wire.translation.ask import Ask, Offered
 from isartor_addon.wire.translation.errors import said_by
 from isartor_addon.wire.translation.left_out import CHAT, GEMINI, INTERNAL, MESSAGES, NATIVE, OLLAMA, RESPONSES
 from isartor_addon.wire.translation.names import fitted
-from isartor_addon.wire.translation.passage import Passage
+from isartor_addon.wire.translation.passage import LIMIT, Passage
 from isartor_addon.wire.translation.same import adjusted
 
-__all__ = ["Offered", "Passage", "offered", "translate_error", "translate_request"]
+__all__ = ["LIMIT", "Offered", "Passage", "offered", "translate_error", "translate_request"]
 
 SOURCES: Final[Mapping[str, Callable[[Prompt], Ask]]] = {
     CHAT: asks_chat.read,

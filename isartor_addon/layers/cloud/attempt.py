@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -27,7 +27,7 @@ from isartor_addon.layers.cloud.meter import Account, Meter
 from isartor_addon.layers.cloud.outgoing import Outgoing, outgoing
 from isartor_addon.layers.cloud.plan import Target
 from isartor_addon.layers.cloud.tokens import Tokens
-from isartor_addon.wire.translate import Passage, translate_error
+from isartor_addon.wire.translate import LIMIT, Passage, translate_error
 from isartor_addon.wire.usage import said_something, usage_so_far
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ class Asker:
         private: frozenset[str],
         unix_time: Callable[[], float],
         account: Account,
+        limit: int = LIMIT,
     ) -> None:
         """
         Args:
@@ -95,12 +96,14 @@ class Asker:
             private: request headers that are said to us alone, lower case.
             unix_time: now, in seconds.
             account: enters attempts whose answer nobody gets.
+            limit: bytes of a reply that are held, where it must be whole before any of it can be told.
         """
         self._client = client
         self._tokens = tokens
         self._account = account
         self._private = private
         self._unix_time = unix_time
+        self._limit = limit
 
     async def ask(self, exchange: Exchange, attempt: Attempt) -> tuple[Answering | Failure, Said | None]:
         """Ask; what came of it, and what the target said where that was an error."""
@@ -147,7 +150,7 @@ class Asker:
                     meter.status = received.status
                     if received.status != 200:
                         return await self._refused(exchange, sent, received, meter, own=own, secret=secret)
-                    reading = _Reading(exchange, sent, received, own=own)
+                    reading = _Reading(exchange, sent, received, own=own, limit=self._limit)
                     meter.usage, meter.partial = reading.usage, reading.in_pieces
                     stack.push_async_callback(reading.chunks.aclose)
                     held = await reading.begin()
@@ -195,8 +198,9 @@ class Asker:
 class _Reading:
     """Reads one reply."""
 
-    def __init__(self, exchange: Exchange, sent: Outgoing, received: Received, *, own: bool) -> None:
+    def __init__(self, exchange: Exchange, sent: Outgoing, received: Received, *, own: bool, limit: int) -> None:
         self._exchange = exchange
+        self._limit = limit
         self._received = received
         self._own = own
         self._sent = sent
@@ -214,10 +218,13 @@ class _Reading:
             Lost, BadReply, Untranslatable: it does not begin.
         """
         wire, mode = self._exchange.route.wire, cast("Mode", self._exchange.mode)
-        self._passage = passage = Passage(self._sent.wire, self._mode, wire, mode, offered=self._sent.offered)
+        self._passage = passage = Passage(
+            self._sent.wire, self._mode, wire, mode, offered=self._sent.offered, limit=self._limit
+        )
         held: list[bytes] = []
+        longest = LONGEST_ERROR if self._mode == "json" else LONGEST_PRELUDE
         async for data in self.chunks:
-            if len(self.seen) <= LONGEST_PRELUDE:
+            if len(self.seen) <= longest:
                 self.seen += data
             elif self._mode != "json":
                 raise BadReply(f"more than {LONGEST_PRELUDE} bytes, and no answer among them")
@@ -238,7 +245,7 @@ class _Reading:
         """
         assert self._passage is not None
         try:
-            for piece in held:
+            for piece in _emptying(held):
                 yield piece
             async for data in self.chunks:
                 for piece in self._passage.feed(data):
@@ -272,6 +279,13 @@ class _Reading:
         if self._own:
             return (*head, *(field for field in _own_headers(self._received.fields) if field[0] != "content-type"))
         return (*head, *(_picked(self._received.headers, wire.request_id_headers) if same_wire else ()))
+
+
+def _emptying(pieces: list[bytes]) -> Iterator[bytes]:
+    """Each of them; what has been handed on is not kept."""
+    pieces.reverse()
+    while pieces:
+        yield pieces.pop()
 
 
 async def _read(received: Received) -> bytes | None:

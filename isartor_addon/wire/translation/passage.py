@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import Final
 
@@ -11,10 +12,10 @@ from isartor_addon.core.reply import Delta, Finished, PartGrew, PartStarted, Sta
 from isartor_addon.wire.base import Decoder, Mode, Wire, loads_reply
 from isartor_addon.wire.translation.ask import Offered
 from isartor_addon.wire.translation.replies import deltas_of
-from isartor_addon.wire.translation.ways import stream_decoder, way
+from isartor_addon.wire.translation.ways import Retold, stream_decoder, way
 
-_LIMIT: Final = 256 * 1024 * 1024
-"""Bytes of a JSON reply."""
+LIMIT: Final = 64 * 1024 * 1024
+"""Bytes of a reply that are held, where nobody says otherwise."""
 
 
 class Passage:
@@ -22,7 +23,8 @@ class Passage:
     Carries one reply over.
 
     Same wire and mode: the bytes as they came, and a decoder only watches. Another wire: they are read, and told anew
-    as they come. JSON is read, and told, when it is whole.
+    as they come. JSON is read, and told, when it is whole; one that is too long to be held goes on unread where its
+    bytes are what the client gets, and elsewhere is no reply. What has been handed on is not kept.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class Passage:
         target_mode: Mode,
         *,
         offered: Offered | None = None,
+        limit: int = LIMIT,
     ) -> None:
         """
         Begin.
@@ -43,6 +46,7 @@ class Passage:
             target: the client's wire, and how it wants the answer.
             target_mode: see `wire.base`.
             offered: what `translate.offered` says of the request; without it custom tools stay functions.
+            limit: bytes of a reply that are held, where it must be whole before any of it can be told.
 
         Raises:
             Untranslatable: one of the wires does not stream so.
@@ -51,8 +55,9 @@ class Passage:
         """Whether the first content (text, thinking, a tool call) has come."""
         self._way = way(source, source_mode, target, target_mode, offered or {})
         self._decoder: Decoder | None = (
-            _Whole(source) if source_mode == "json" else stream_decoder(source, source_mode, self._way)
+            _Whole(source, limit) if source_mode == "json" else stream_decoder(source, source_mode, self._way)
         )
+        self._room = limit if isinstance(self._way, Retold) else sys.maxsize
         self._usage = Usage()
         self._done = False
         self._closed = False
@@ -93,6 +98,9 @@ class Passage:
         if self._closed:
             return []
         self._closed = closing
+        self._room -= len(data)
+        if self._room < 0:
+            raise BadReply("the reply is too long to be told in another mode")
         deltas = self._read(data, closing=closing)
         for delta in deltas:
             if isinstance(delta, Started | Finished):
@@ -138,10 +146,10 @@ def _is_content(delta: Delta) -> bool:
 class _Whole:
     """Reads a reply that is one JSON object."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, limit: int) -> None:
         self._wire = wire
         self._pieces: list[bytes] = []
-        self._size = 0
+        self._limit = self._left = limit
 
     @property
     def done(self) -> bool:
@@ -149,10 +157,10 @@ class _Whole:
         return False
 
     def feed(self, data: bytes) -> list[Delta]:
-        """Keep the bytes; `BadReply` where they are too many."""
-        self._size += len(data)
-        if self._size > _LIMIT:
-            raise BadReply(f"the reply has more than {_LIMIT} bytes")
+        """Keep the bytes; `Untranslatable` where they are too many."""
+        self._left -= len(data)
+        if self._left < 0:
+            raise Untranslatable(f"the reply has more than {self._limit} bytes")
         self._pieces.append(data)
         return []
 
