@@ -64,11 +64,11 @@ class Sockets:
         """
         A client asks for a socket: let it open, or send the client to HTTP with a 426 (RFC 9110, 15.5.22).
 
-        A socket leads to one provider. With chains, where each request may go to another, it is HTTP; offline also, as
-        there is no provider to keep a socket with.
+        A socket leads to one provider. Where a chain may be for a request in it, which may then go to another, it is
+        HTTP; offline also, as there is no provider to keep a socket with.
         """
         house = self._house()
-        passes = house.reach.allows(request.host, request.port) and not house.chained
+        passes = house.reach.allows(request.host, request.port) and not house.may_be_relayed(request)
         if passes and house.config.websocket == "native" and not house.config.cassette:
             self._open[flow.id] = _Socket(_as_over_http(request), sender)
             convert.strip_control(flow.request, own=house.config.own_headers)

@@ -237,3 +237,21 @@ def test_an_answer_to_a_message_that_another_addon_has_rewritten_is_not_learned(
                 _ask(socket, _create(text))
     assert provider.generations(f"something else {words}") == 2
     assert provider.generations(f"leave me {words}") == 1
+
+
+@pytest.mark.parametrize(
+    ("patterns", "opens"), [(["host:api.anthropic.com", "client:aider"], True), (["client:codex"], False)]
+)
+def test_only_where_a_chain_may_be_for_it_a_socket_is_led_to_http(
+    launch: Callable[..., Proxy], provider: Provider, words: str, patterns: list[str], *, opens: bool
+) -> None:
+    """A chain for another host and another tool takes nothing from Codex."""
+    proxy = launch(Setup(options={"isartor_chain": json.dumps([{"for": patterns, "try": "client"}])}))
+    if opens:
+        with _socket(proxy) as socket:
+            assert words in _text(_ask(socket, _create(words)))
+        return
+    with pytest.raises(InvalidStatus) as refused, _socket(proxy):
+        pass
+    assert refused.value.response.status_code == 426
+    assert not provider.about(words)

@@ -91,6 +91,11 @@ class Rule:
         return any(_fits(pattern, names, host, client) for pattern in self.patterns)
 
 
+def _is_for_models(pattern: str) -> bool:
+    kind, colon, _ = pattern.partition(":")
+    return not (colon and kind in ("host", "client"))
+
+
 def _fits(pattern: str, names: tuple[str, ...], host: str, client: str) -> bool:
     kind, colon, rest = pattern.partition(":")
     if colon and kind == "host":
@@ -107,6 +112,11 @@ class Chains:
     rules: tuple[Rule, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Name to name; no loops."""
+
+    def may_concern(self, host: str, client: str) -> bool:
+        """Whether some request of this tool to this host may have a plan; its model is not known yet."""
+        patterns = (pattern for rule in self.rules for pattern in rule.patterns)
+        return bool(self.aliases) or any(_is_for_models(each) or _fits(each, (), host, client) for each in patterns)
 
     def names(self, model: str) -> tuple[str, ...]:
         """The name that is asked for, and those it stands for in turn; the last one is the model."""

@@ -48,6 +48,26 @@ def test_targets_are_read_as_they_are_meant() -> None:
     ] == names(plan(config))
 
 
+@pytest.mark.parametrize(
+    ("patterns", "concerned"),
+    [
+        (("host:api.anthropic.com", "client:aider"), False),
+        (("host:api.anthropic.com", "client:codex"), True),
+        (("host:*.openai.com",), True),
+        (("claude-*",), True),
+        (("*",), True),
+    ],
+)
+def test_whose_requests_may_go_elsewhere_is_known_before_a_model_is_named(
+    patterns: tuple[str, ...], *, concerned: bool
+) -> None:
+    """By host and tool; a pattern of models may be for any of them, and so may another name for a model."""
+    chains = chains_of(Config(providers=PROVIDERS, chain=(chain("groq", patterns=patterns),)))
+    assert chains.may_concern("api.openai.com", "codex") is concerned
+    assert not chains_of(Config()).may_concern("api.openai.com", "codex")
+    assert chains_of(Config(model_aliases={"fast": "gpt-4o-mini"})).may_concern("api.openai.com", "codex")
+
+
 def test_the_first_rule_that_fits_counts() -> None:
     """Rules are for models, hosts and tools, by pattern, in order; where none fits, the request passes."""
     config = Config(

@@ -107,7 +107,7 @@ class Slow:
         self._said = said
 
     @asynccontextmanager
-    async def ask(self, *_: object) -> AsyncIterator[Slow]:
+    async def ask(self, *_: object, **__: object) -> AsyncIterator[Slow]:
         """Stands for the client that asks."""
         yield self
 
