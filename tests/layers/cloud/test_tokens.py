@@ -181,6 +181,9 @@ def test_a_token_that_has_run_out_costs_no_request(good: str, asked: list[str]) 
             assert isinstance(came, Answering) == (good in asked)
             if isinstance(came, Answering):
                 await came.stack.aclose()
+            client.close()
+            if client.closing is not None:
+                await client.closing
             else:
                 assert said is not None and b"printed-2" not in said.body and b"has run out" in said.body
 
