@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench_kit import crowd, embedding, mixed, report, rounds, rows, streams, traffic
+from bench_kit import crowd, embedding, figures, mixed, report, rounds, rows, streams, traffic
 from bench_kit.cases import CASES
 from bench_kit.figures import Figure
-from bench_kit.load import Result
+from bench_kit.load import Plan, Result, requests
 from bench_kit.soak import Soak
 from bench_kit.startup import Startup
 from bench_kit.workers import Crew
@@ -270,6 +270,26 @@ def test_request_bodies(size: int) -> None:
     assert 1 == body.count(traffic.NONCE.encode())
     asked = json.loads(body)
     assert ((88, 10) if size == traffic.LARGE else (2, 0)) == (len(asked["messages"]), len(asked.get("tools", ())))
+
+
+@pytest.mark.parametrize("varies", ["", "header", "body"])
+def test_what_varies(tmp_path: Path, varies: str) -> None:
+    """Requests that ask the same differ where the plan says so, and there only."""
+    file = tmp_path / "body.json"
+    file.write_bytes(traffic.request_body(traffic.SMALL, traced=varies == "body"))
+    give = requests(Plan(1, "", str(file), varies=varies))
+    (head, body), (other_head, other_body) = (give().split(b"\r\n\r\n") for _ in range(2))
+    assert (varies == "header") == (head != other_head)
+    assert (varies == "body") == (body != other_body)
+    asked, other = ({**json.loads(each), "trace_id": ""} for each in (body, other_body))
+    assert asked == other
+
+
+def test_own_work() -> None:
+    """The lane answers by itself whatever comes again, at both sizes; of one figure it is known what it may be."""
+    found = figures.measure("own", 3)
+    assert 6 == len({figure.what for figure in found if figure.unit == "us" and figure.value > 0})
+    assert [20.0] == [figure.limit for figure in found if figure.limit is not None]
 
 
 def test_it_runs(tmp_path: Path) -> None:

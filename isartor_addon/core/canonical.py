@@ -137,7 +137,7 @@ class _Walk:
             turns = [{"role": "user", shape.content: turns}]
         if isinstance(turns, list):
             turn = self.turn
-            kept[shape.turns] = [turn(each) if isinstance(each, dict) else each for each in turns]
+            kept[shape.turns] = [turn(each) if each.__class__ is dict else each for each in turns]
         if shape.system and shape.system in kept:
             kept[shape.system] = self.system(kept[shape.system])
         tools = kept.get("tools")
@@ -210,15 +210,18 @@ class _Walk:
 
     def calls(self, kept: dict[str, Any]) -> dict[str, Any]:
         """A turn that calls tools or answers for one: what names a call is renamed."""
-        if "tool_calls" in kept and isinstance(kept["tool_calls"], list):
-            kept["tool_calls"] = [self.renamed(call, "id") for call in kept["tool_calls"]]
-        for name in ("tool_call_id", "call_id"):
-            if name in kept:
-                kept[name] = self.call_id(kept[name])
+        calls = kept.get("tool_calls")
+        if calls.__class__ is list:
+            renamed = self.renamed
+            kept["tool_calls"] = [renamed(call, "id") for call in calls]
+        if "tool_call_id" in kept:
+            kept["tool_call_id"] = self.call_id(kept["tool_call_id"])
+        if "call_id" in kept:
+            kept["call_id"] = self.call_id(kept["call_id"])
         output = kept.get("output")
-        if isinstance(output, str):
+        if output.__class__ is str:
             kept["output"] = self.text(output, "tool")
-        elif isinstance(output, list):
+        elif output.__class__ is list:
             kept["output"] = self.parts(output, "tool")
         return kept
 

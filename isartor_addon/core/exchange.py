@@ -47,9 +47,9 @@ class Control:
     """A key, or its beginning, whose answer a person has found wrong; empty: the one to this very request."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Step:
-    """What one layer did."""
+    """What one layer did. Not frozen, as an `Answer`."""
 
     layer: str
     """Its tag: `l1a`, `l3`."""
@@ -93,7 +93,7 @@ class Exchange:
     quota: str = ""
     """What quotas say to it; empty where they say nothing."""
     fingerprint: Mapping[str, str] = field(default_factory=dict)
-    """Digests of the canonical request by path; filled in when its reply is learned."""
+    """Digests of the canonical request by path; filled in when its reply is learned, or was by somebody else."""
     spare: Answer | None = None
     """An answer of the past, to be given where everything else fails."""
     answered_by: str = ""

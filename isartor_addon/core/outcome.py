@@ -14,9 +14,9 @@ def _unsaid() -> None:
     """Nobody says what was used."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
-    """The whole answer is here."""
+    """The whole answer is here. Not frozen: one is made for every hit, and that takes longer; nobody changes it."""
 
     layer: str
     chunks: tuple[bytes, ...]

@@ -19,6 +19,8 @@ from isartor_addon.core.reply import Reply
 
 def changed_ids(recorded: Mapping[str, str], present: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """The ids, by name, of the recorded run and of the present one, as far as both have them and they differ."""
+    if not recorded:
+        return {}, {}
     names = [name for name, value in recorded.items() if value and present.get(name, value) != value]
     return {name: recorded[name] for name in names}, {name: present[name] for name in names}
 

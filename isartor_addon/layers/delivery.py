@@ -57,14 +57,13 @@ class Delivery:
             exchange.note(tag, "miss", f"the stored answer is {age_s} s old")
             return None
         try:
-            answer = self._made(entry, exchange, tag=tag, told=told or {})
+            answer = self._made(entry, exchange, tag=tag, age_s=age_s, told=told)
         except (BadReply, Untranslatable) as error:
             exchange.note(tag, "miss", f"the stored answer cannot be given as {exchange.mode}: {error}")
             return None
         exchange.note(tag, "hit", note)
-        exchange.answered_by, exchange.answered_model = (
-            answer.told.get(name, "") for name in (ANSWERED_BY, ANSWERED_MODEL)
-        )
+        exchange.answered_by = answer.told.get(ANSWERED_BY, "")
+        exchange.answered_model = answer.told.get(ANSWERED_MODEL, "")
         return self._pace.slow(answer, entry.recording, exchange)
 
     def spare(self, entry: Entry, exchange: Exchange, *, tag: str) -> Answer | None:
@@ -73,19 +72,22 @@ class Delivery:
         older than the request allows.
         """
         ttl_s = exchange.control.ttl_s
-        if ttl_s is not None and self._clock.time() - entry.created >= ttl_s:
+        age_s = max(0, int(self._clock.time() - entry.created))
+        if ttl_s is not None and age_s >= ttl_s:
             return None
         try:
-            return self._made(entry, exchange, tag=tag, told={})
+            return self._made(entry, exchange, tag=tag, age_s=age_s)
         except (BadReply, Untranslatable):
             return None
 
-    def _made(self, entry: Entry, exchange: Exchange, *, tag: str, told: Mapping[str, str]) -> Answer:
-        recording, age_s = entry.recording, max(0, int(self._clock.time() - entry.created))
+    def _made(
+        self, entry: Entry, exchange: Exchange, *, tag: str, age_s: int, told: Mapping[str, str] | None = None
+    ) -> Answer:
+        recording = entry.recording
         chunks = deliver(recording, exchange)
         recorded, by = parted(recording.headers)
         headers = _headers(recorded, recording.mode, exchange)
-        return Answer(tag, chunks, headers, recording.status, age_s, {**by, **told}, recording.usage)
+        return Answer(tag, chunks, headers, recording.status, age_s, {**by, **told} if told else by, recording.usage)
 
 
 def parted(recorded: tuple[tuple[str, str], ...]) -> tuple[tuple[tuple[str, str], ...], dict[str, str]]:

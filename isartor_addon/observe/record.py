@@ -13,9 +13,9 @@ from isartor_addon.core.redact import redact
 _LONGEST_NAME = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Record:
-    """One exchange, as far as it is remembered."""
+    """One exchange, as far as it is remembered. Not frozen, as an `Answer`."""
 
     time: float
     """When it began; Unix time, seconds."""

@@ -121,9 +121,10 @@ def make_response(
 
 def written_response(status: int, body: bytes, recorded: Iterable[tuple[str, str]], told: Mapping[str, str]) -> bytes:
     """The bytes that mitmproxy sends for `make_response` over HTTP/1."""
-    fields = "".join([f"{name}: {value}\r\n" for name, value in _fields(len(body), recorded, told)])
-    head = f"HTTP/1.1 {status} {status_codes.RESPONSES.get(status, '')}\r\n{fields}\r\n"
-    return head.encode("latin-1", "replace") + body
+    lines = [f"HTTP/1.1 {status} {status_codes.RESPONSES.get(status, '')}"]
+    lines += map(": ".join, _fields(len(body), recorded, told))
+    lines.append("\r\n")
+    return "\r\n".join(lines).encode("latin-1", "replace") + body
 
 
 def _fields(size: int, recorded: Iterable[tuple[str, str]], told: Mapping[str, str]) -> list[tuple[str, str]]:

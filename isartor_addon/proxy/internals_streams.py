@@ -43,14 +43,16 @@ ABOVE = (
 )
 """Layers that hand a client's bytes and a stream's on as they are, but for TLS."""
 _TOWARDS_SERVER = (tls.ServerTLSLayer, http_layers.HttpClient, _http1.Http1Client)
+MOST = 256 * 1024
+"""Bytes that may be taken from a socket at a time."""
 PIECE = 64 * 1024
-"""Bytes taken from a socket at a time."""
+"""Bytes of a stream that are."""
 RECORD = 16 * 1024
 """What OpenSSL encrypts at a time."""
-RECEIVED = bytearray(PIECE)
+RECEIVED = bytearray(MOST)
 """What has just come from a socket. One for all: nothing is left in it when the next socket is read."""
 _lib, _ffi = SSL._lib, SSL._ffi  # type: ignore[attr-defined]
-_received, _plain, _sent = _ffi.from_buffer(RECEIVED), _ffi.new("char[]", PIECE + 2 * RECORD), _ffi.new("char[]", PIECE)
+_received, _plain, _sent = _ffi.from_buffer(RECEIVED), _ffi.new("char[]", MOST + 2 * RECORD), _ffi.new("char[]", PIECE)
 
 
 @dataclass(slots=True)

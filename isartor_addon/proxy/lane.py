@@ -28,7 +28,7 @@ from isartor_addon.proxy.display import Display
 from isartor_addon.proxy.gate import Gate
 from isartor_addon.proxy.memo import Memo, Noted, Opening, Openings
 from isartor_addon.proxy.ours import is_ours, routes_of
-from isartor_addon.proxy.request_reader import Head, RequestReader
+from isartor_addon.proxy.request_reader import Head, RequestReader, may_begin
 from isartor_addon.proxy.requests import Requests, asked_by, put_answer
 from isartor_addon.proxy.shortcut import Shortcuts
 from isartor_addon.proxy.splice import Watch
@@ -183,7 +183,8 @@ class _Connection:
 
     def _gather(self, data: bytes, *, may_close: bool = True) -> tuple[list[_Answered], bool]:
         """Take more bytes; the answers that are due, and whether the layer below must have what is held."""
-        reader, answers = self._reader, list[_Answered]()
+        reader = self._reader
+        answers: list[_Answered] = []
         goes_on = reader.take(data)
         while goes_on and (head := reader.head) is not None and reader.whole:
             if head.meaning.closes and not may_close:
@@ -230,6 +231,8 @@ class _Connection:
         return Head(len(head), opening.body_size, opening) if opening.body_size <= LARGEST else None
 
     def _open(self, head: bytes) -> Opening | None:
+        if not may_begin(head):
+            return None
         flow = internals.read_head(self._below, head)
         request = flow.request
         size = internals.body_size(request)

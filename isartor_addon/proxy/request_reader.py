@@ -25,7 +25,7 @@ LONGEST_HEAD = 64 * 1024
 
 @dataclass(slots=True)
 class Head[T]:
-    """A head that has been read. Not frozen: one is made for every hit, and that takes three times as long."""
+    """A head that has been read. Not frozen, as an `Answer`."""
 
     size: int
     """Bytes, the empty line among them."""
@@ -34,13 +34,18 @@ class Head[T]:
     """What the reader of heads made of it."""
 
 
+def may_begin(head: bytes) -> bool:
+    """Whether a whole head may be one for the lane; lines that end in another way are mitmproxy's to judge."""
+    return head.startswith(_BEGIN) and head.count(b"\n") == head.count(b"\r\n")
+
+
 class RequestReader[T]:
     """One request at a time."""
 
     def __init__(self, read_head: Callable[[bytes], Head[T] | None]) -> None:
         """
         Args:
-            read_head: reads a head; None if the request is not for the lane.
+            read_head: reads a head, see `may_begin`; None if the request is not for the lane.
         """
         self._read_head = read_head
         self._pieces: list[bytes] = []
@@ -71,22 +76,23 @@ class RequestReader[T]:
             self._body.update(data if missing >= len(data) else memoryview(data)[:missing])
             self.hold(data)
             return True
-        self.hold(data)
-        if not self._size:
+        if self._pieces:
+            self.hold(data)
+            held = self._joined()
+        elif data:
+            held = data
+            self._pieces, self._size = [data], len(data)
+        else:
             return True
-        held = self._joined()
         begin, self._searched = max(0, self._searched - 3), len(held)
         end = held.find(_END, begin) + len(_END)
         if end < len(_END):
             waits = _BEGIN.startswith(held[: len(_BEGIN)]) and len(held) <= LONGEST_HEAD
             return waits and _BLANK_LINE.search(held, begin) is None
-        head = held[:end]
-        # Lines that end otherwise are mitmproxy's to judge.
-        if head.startswith(_BEGIN) and head.count(b"\n") == head.count(b"\r\n"):
-            self.head = self._read_head(head)
-        if self.head is None:
+        self.head = head = self._read_head(held[:end])
+        if head is None:
             return False
-        self._end = end + self.head.body_size
+        self._end = end + head.body_size
         self._body = sha256(memoryview(held)[end : self._end])
         return True
 
@@ -108,6 +114,9 @@ class RequestReader[T]:
     def body(self) -> bytes:
         """Of the complete request."""
         assert self.head is not None
+        first, *rest = self._pieces  # the head is in one piece
+        if self._size == self._end:
+            return b"".join((memoryview(first)[self.head.size :], *rest))
         return self._joined()[self.head.size : self._end]
 
     def request(self) -> bytes:
@@ -117,21 +126,16 @@ class RequestReader[T]:
     def next(self) -> bool:
         """Let go of the complete request; whether to go on with what follows it, see `take`."""
         rest = self._joined()[self._end :] if self._size > self._end else b""
-        self._clear()
+        self.head, self._pieces, self._size, self._searched = None, [], 0, 0
         return self.take(rest) if rest else True
 
     def all(self) -> bytes:
         """Give everything, and hold nothing."""
         held = self._joined()
-        self._clear()
+        self.head, self._pieces, self._size, self._searched = None, [], 0, 0
         return held
 
     def _joined(self) -> bytes:
         if len(self._pieces) > 1:
             self._pieces = [b"".join(self._pieces)]
         return self._pieces[0] if self._pieces else b""
-
-    def _clear(self) -> None:
-        self._pieces.clear()
-        self._size = self._searched = self._end = 0
-        self.head = None

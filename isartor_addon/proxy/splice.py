@@ -21,7 +21,7 @@ from isartor_addon.config.schema import Streams
 from isartor_addon.pipeline import describe_fault
 from isartor_addon.proxy import internals_streams
 from isartor_addon.proxy.gather import Gather
-from isartor_addon.proxy.internals_streams import RECEIVED, Junction
+from isartor_addon.proxy.internals_streams import PIECE, RECEIVED, Junction
 from isartor_addon.proxy.tasks import Tasks
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 WAITING = 128 * 1024
 """A client that is behind by more bytes makes the provider wait."""
 _CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})\r\n")
-_view = memoryview(RECEIVED)
+_view = memoryview(RECEIVED)[:PIECE]
 
 type Look = Callable[[bytes], bytes]
 

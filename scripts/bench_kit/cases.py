@@ -7,6 +7,7 @@ from typing import Literal
 
 from bench_kit.traffic import LARGE, SMALL
 
+type Varies = Literal["", "header", "body"]
 type Target = Literal["ours", "hooks", "plain", "sure", "soak", "passed", "relay", "constant", "passing", "provider"]
 """`hooks` is ours without the fast lane, `plain` that without the semantic layer, `sure` ours with every hit served,
 `soak` ours with small stores. `passed` and `relay` are ours without the semantic layer, `relay` with a chain of one:
@@ -32,8 +33,10 @@ class Case:
     """The provider takes its time before its first token, as real ones do; else it answers at once."""
     renew: bool = False
     """Every request opens its own connection."""
-    tagged: bool = False
-    """Every request has another header, so that what it asks is found by its canonical key and not by its bytes."""
+    varies: Varies = ""
+    """What is another in every request, though it asks the same. What varies in its body is left out of the canonical
+    form of it, so that only that form can tell.
+    """
     measure: Literal["p50", "first", "spacing"] = "p50"
     """The time that is compared: until the last byte, until the first of the body, or from one answer to the next."""
     limit: float | None = None
@@ -59,9 +62,11 @@ CASES = (
     Case("hit-200k-c16", "exact hit by hooks, 200 KB, 16 connections", "constant", "hooks", size=LARGE, connections=16),
     Case("connect", "new connection with TLS, exact hit by hooks, 1 KB", "constant", "hooks", renew=True),
     Case("lane-1k", "exact hit, 1 KB", "constant", limit=0.12),
-    Case("lane-1k-key", "exact hit by canonical key, 1 KB", "constant", tagged=True),
+    Case("lane-1k-header", "exact hit, 1 KB, another header each time", "constant", varies="header"),
+    Case("lane-1k-key", "exact hit by canonical key, 1 KB", "constant", varies="body"),
     Case("lane-200k", "exact hit, 200 KB", "constant", size=LARGE),
-    Case("lane-200k-key", "exact hit by canonical key, 200 KB", "constant", size=LARGE, tagged=True, limit=0.5),
+    Case("lane-200k-header", "exact hit, 200 KB, another header each time", "constant", size=LARGE, varies="header"),
+    Case("lane-200k-key", "exact hit by canonical key, 200 KB", "constant", size=LARGE, varies="body", limit=0.5),
     Case("lane-1k-c16", "exact hits, 1 KB, 16 connections", "constant", connections=16, measure="spacing", limit=1 / 9),
     Case("lane-200k-c16", "exact hits, 200 KB, 16 connections", "constant", size=LARGE, connections=16),
     Case("lane-1k-c64", "exact hits, 1 KB, 64 connections", "constant", connections=64, measure="spacing"),
@@ -117,8 +122,9 @@ WORKERS = "workers"
 STREAMS = "streams"
 EMBEDDER = "embedder"
 INDEX = "index"
+OWN = "own"
 MEANING = "semantic"
 SOAK = "soak"
 PEERS = "peers"
-NAMES: tuple[str, ...] = (*(case.name for case in CASES), STREAMS, MEANING, WORKERS, STARTUP, EMBEDDER, INDEX)
+NAMES: tuple[str, ...] = (*(case.name for case in CASES), STREAMS, MEANING, WORKERS, STARTUP, EMBEDDER, INDEX, OWN)
 """The rows that are measured unless others are asked for."""

@@ -43,8 +43,8 @@ class Plan:
     """Seconds before that are not measured."""
     unique: bool = False
     """Every request is another one."""
-    tagged: bool = False
-    """Every request has another header."""
+    varies: str = ""
+    """What is another in every request that asks the same: its `header`, its `body`, or nothing."""
     plain: bool = False
     """Without TLS, and without a proxy."""
     headers: str = ""
@@ -178,12 +178,12 @@ def requests(plan: Plan) -> Callable[[], bytes]:
         "user-agent: bench/1",
         plan.headers or "authorization: Bearer sk-bench",
         f"content-length: {len(body)}",
-        *([f"x-request-id: {traffic.NONCE}"] if plan.tagged else []),
+        *([f"x-request-id: {traffic.TRACE}"] if plan.varies == "header" else []),
     )
     whole = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-    if not plan.unique and not plan.tagged:
+    if not plan.unique and not plan.varies:
         return lambda: whole
-    before, _, after = whole.partition(traffic.NONCE.encode())
+    before, _, after = whole.partition((traffic.TRACE if plan.varies else traffic.NONCE).encode())
     numbers = itertools.count(time.time_ns() * 10)
     return lambda: b"%b%020d%b" % (before, next(numbers), after)
 

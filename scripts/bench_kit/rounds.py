@@ -64,7 +64,9 @@ def measure(case: Case, servers: Servers, effort: Effort, folder: Path) -> Outco
         RuntimeError: a server does not start, or the load ends in an error.
     """
     body = folder / f"{case.name}.json"
-    body.write_bytes(traffic.request_body(case.size, stream=case.stream, thinking=case.thinking))
+    body.write_bytes(
+        traffic.request_body(case.size, stream=case.stream, thinking=case.thinking, traced=case.varies == "body")
+    )
     plans = {target: _plan(case, target, servers, effort, body) for target in case.targets}
     rounds = [dict(zip(plans, ask(list(plans.values())), strict=True)) for _ in range(effort.rounds)]
     return summary(case, rounds)
@@ -119,7 +121,7 @@ def _plan(case: Case, target: Target, servers: Servers, effort: Effort, body: Pa
         seconds=effort.seconds,
         warmup=effort.warmup,
         unique=not case.hit,
-        tagged=case.tagged,
+        varies=case.varies,
         renew=case.renew,
         expect=f"x-isartor-layer: {layer}" if target == case.subject else "",
         pid=server.pid,

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from bench_kit import crowd, figures, machine, meaning, peers, report, rounds, soak, startup, workers
-from bench_kit.cases import CASES, EMBEDDER, INDEX, MEANING, PEERS, SOAK, STARTUP, STREAMS, WORKERS, Case
+from bench_kit.cases import CASES, EMBEDDER, INDEX, MEANING, OWN, PEERS, SOAK, STARTUP, STREAMS, WORKERS, Case
 from bench_kit.report import Report
 from bench_kit.servers import Servers
 
@@ -83,6 +83,7 @@ class Rows:
         yield STARTUP, "commands that do next to nothing", self._startup
         yield EMBEDDER, "the model that is shipped", self._embedder
         yield INDEX, "many questions in many scopes", self._index
+        yield OWN, "what the fast lane itself adds to a hit", self._own
         yield PEERS, "LiteLLM and Portkey, installed into .peers when they are not there", self._peers
         yield SOAK, f"memory over {self._requests} requests of every kind", self._soak
 
@@ -112,6 +113,9 @@ class Rows:
 
     def _index(self) -> None:
         self._found.figures += figures.measure("index", 100 * self._scopes, self._scopes)
+
+    def _own(self) -> None:
+        self._found.figures += figures.measure("own", 400 * self._found.effort.rounds)
 
     def _peers(self) -> None:
         self._found.peers = peers.measure(self._servers, self._found.effort, self._folder)

@@ -7,6 +7,8 @@ from typing import Any
 
 NONCE = "0" * 20
 """Stands in every request; a request that is to be new gets another text of this length there."""
+TRACE = "1" * 20
+"""Stands in requests that name a trace, which does not count: another number may stand there."""
 PATH = "/v1/chat/completions"
 FAIL = b"x-bench-fail"
 """A header; the provider answers with the status that it names."""
@@ -22,7 +24,7 @@ _USAGE = {"prompt_tokens": 100, "completion_tokens": 60, "total_tokens": 160}
 HEAD = {"id": "chatcmpl-bench", "created": 1700000000, "model": "gpt-4o-mini"}
 
 
-def request_body(size: int, *, stream: bool = False, thinking: bool = False) -> bytes:
+def request_body(size: int, *, stream: bool = False, thinking: bool = False, traced: bool = False) -> bytes:
     """
     A chat request of about `size` bytes; over 8 KB it is a coding agent's, with tools and a history of their calls.
 
@@ -30,10 +32,13 @@ def request_body(size: int, *, stream: bool = False, thinking: bool = False) -> 
         size: bytes.
         stream: whether the answer is to be streamed.
         thinking: whether the provider is to take its time; see `upstream`.
+        traced: whether the client names a trace.
     """
     body: dict[str, Any] = {"model": "gpt-4o-mini", "max_tokens": 512, "temperature": 0}
     if stream:
         body["stream"] = True
+    if traced:
+        body["trace_id"] = TRACE
     if thinking:
         body["reasoning_effort"] = "low"
     question = {"role": "user", "content": f"Request {NONCE}: what does dispatch return when it fails three times?"}

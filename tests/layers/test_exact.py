@@ -44,6 +44,15 @@ def test_answers_what_it_learned_byte_for_byte(answers: FakeAnswers) -> None:
     assert peeked == asked
 
 
+def test_a_repeat_has_the_digests_of_what_it_repeats(answers: FakeAnswers) -> None:
+    """They need not be made again to say how the next request differs."""
+    layer, first, again = exact(answers), exchange(), exchange()
+    first.fingerprint = {"body.model": "0123456789abcdef"}
+    layer.learn(first, recording())
+    assert layer.peek(again) is not None
+    assert first.fingerprint == again.fingerprint
+
+
 def test_renders_another_mode(answers: FakeAnswers) -> None:
     """A stream asked for where JSON was recorded says the same."""
     outcome = taught(answers).peek(exchange(mode="sse"))

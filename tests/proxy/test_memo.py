@@ -90,6 +90,19 @@ def test_the_body_is_not_kept() -> None:
     assert {"prompt": "words"} == given_.body
 
 
+def test_what_is_digested_already_is_not_kept() -> None:
+    """The canonical bytes serve digests; where the stored answer has these, the bytes go."""
+    memo = Memo()
+    for digest, prints in ((b"1", {}), (b"2", {"path": "print"})):
+        read = exchange(b"canonical")
+        read.fingerprint = prints
+        memo.put(asked(), digest, read, NOTED)
+        kept = found(memo, asked(), digest)
+        assert kept is not None
+        assert (b"" if prints else b"canonical") == kept.identity.canonical
+        assert b"canonical" == read.identity.canonical
+
+
 def test_a_header_that_nobody_asks_for_may_be_another() -> None:
     """From the moment a reading asks for it, its value counts; that it is there always does."""
     memo, noted = Memo(), Noted({"b": "1"})

@@ -9,14 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isartor_addon.proxy.request_reader import LONGEST_HEAD, Head, RequestReader
+from isartor_addon.proxy.request_reader import LONGEST_HEAD, Head, RequestReader, may_begin
 
 HEAD = b"POST /v1 HTTP/1.1\r\nhost: h\r\ncontent-length: 4\r\n\r\n"
 
 
 def reader(*, body_size: int | None = 4) -> RequestReader[bytes]:
     """One whose heads all announce so much; None: heads that are not for the lane."""
-    return RequestReader(lambda head: None if body_size is None else Head(len(head), body_size, head))
+
+    def read_head(head: bytes) -> Head[bytes] | None:
+        return None if body_size is None or not may_begin(head) else Head(len(head), body_size, head)
+
+    return RequestReader(read_head)
 
 
 @given(st.lists(st.integers(0, 3 * len(HEAD)), max_size=8), st.integers(1, 3))

@@ -82,11 +82,12 @@ class ExactLayer(Layer):
         if not self._may_look(exchange) or self._delivery.takes_time(exchange):
             return None
         entry = self._answers.peek(exchange.identity.key)
-        if entry is None or self._again.due(*self._asked(exchange)):
+        asked = self._asked(exchange)
+        if entry is None or self._again.due(*asked):
             return None
         answer = self._answer(entry, exchange)
         if answer is not None:
-            self._again.count(*self._asked(exchange))
+            self._again.count(*asked)
         return answer
 
     async def ask(self, exchange: Exchange) -> Outcome | None:
@@ -226,7 +227,10 @@ class ExactLayer(Layer):
         return self._delivery.spare(entry, exchange, tag=self.tag) if entry is not None else None
 
     def _answer(self, entry: Entry, exchange: Exchange) -> Answer | Stream | None:
-        return self._delivery.answer(entry, exchange, tag=self.tag)
+        answer = self._delivery.answer(entry, exchange, tag=self.tag)
+        if answer is not None:  # what is the same needs no digests of its own
+            exchange.fingerprint = entry.fingerprint
+        return answer
 
     async def _lead(self, exchange: Exchange) -> Answer | Stream | None:
         """Go first; the answer, if another process that asked the same was quicker."""
