@@ -25,7 +25,7 @@ _OURS: Mapping[Target, Mapping[str, str]] = {
     "ours": {},
     "hooks": {"isartor_lane_enabled": "false"},
     "plain": {"isartor_lane_enabled": "false", "isartor_semantic_enabled": "false"},
-    "sure": {"isartor_semantic_shadow_share": "0"},
+    "sure": {"isartor_semantic_shadow_share": "0", "isartor_semantic_wait_ms": "60000"},
     "soak": {"isartor_cache_memory_mb": "4", "isartor_cache_size_mb": "16"},
     "passed": {"isartor_semantic_enabled": "false"},
     "relay": {"isartor_semantic_enabled": "false", "isartor_chain": '[{"for": "*", "try": "client"}]'},
