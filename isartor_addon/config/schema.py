@@ -141,7 +141,7 @@ class Lane:
         True, "Give the bytes of connections with repeats a short way to the lane, for a fraction of the time."
     )
     quick_hooks: bool = setting(
-        True, "What takes no lane: have mitmproxy ask only those of its addons for an event that know of it."
+        True, "What takes no lane: have mitmproxy ask only those of its addons that have something to do at an event."
     )
 
 

@@ -112,6 +112,14 @@ def _name(addon: object) -> str:
     return name if package in _PACKAGES else ""
 
 
+def is_idle(addon: object) -> bool:
+    """Whether an addon of mitmproxy's does nothing to flows and does not look at them, as options stand."""
+    name = _name(addon)
+    options = (*_ACTS.get(name, ()), *filter(None, [_LOOKS.get(name)]))
+    # A command can give the server replay something to say.
+    return bool(options) and name != "serverplayback" and not any(map(_is_set, options))
+
+
 def _acts(name: str) -> bool:
     return name not in _ACTS or any(map(_is_set, _ACTS[name]))
 

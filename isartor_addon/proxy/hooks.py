@@ -90,6 +90,8 @@ class Isartor:
 
     def configure(self, updated: set[str]) -> None:
         """Build the house, and build it anew when a setting changes."""
+        if self._table is not None:
+            self._table.forget()
         if self._open and not any(name.startswith("isartor_") for name in updated):
             return
         try:

@@ -1,7 +1,8 @@
 """Which addons mitmproxy asks for an event: only those that may have something to say to it, in its own order.
 
 mitmproxy looks for every event's method on each of some 37 addons, and does so twice for a flow, most often in vain.
-That is half of what a request costs it. Here it is noted which of its own addons lack a method, and they are not asked.
+That is half of what a request costs it. Here it is noted which of its own addons lack a method, or do nothing without
+an option that is not set, and they are not asked.
 All others are asked in the way of its own `invoke_addon`, without its nested generators. Like `internals.py` this
 touches names that are not promised, and `rehearse` tries them out.
 """
@@ -22,6 +23,8 @@ from isartor_addon.proxy.rehearsal import first_fault
 
 _FIXED = ("mitmproxy.addons.", "mitmproxy.tools.", "isartor_addon.")
 """Where classes come from whose objects get no further methods while they are in use."""
+_OPTIONAL = frozenset({"requestheaders", "request", "responseheaders", "response"})
+"""Events to which some addons have something to say only while an option is set."""
 
 _END = object()
 
@@ -45,14 +48,18 @@ class _Row:
 class HookTable:
     """In place of the `trigger_event` of one `AddonManager`, from `install` to `remove`."""
 
-    def __init__(self, addons: addonmanager.AddonManager, wanted: Callable[[], bool]) -> None:
+    def __init__(
+        self, addons: addonmanager.AddonManager, wanted: Callable[[], bool], idle: Callable[[object], bool]
+    ) -> None:
         """
         Args:
             addons: whose events.
             wanted: whether it is to be used now; else everybody is asked.
+            idle: whether an addon does nothing to flows and does not look at them, as options stand.
         """
         self._addons = addons
         self._wanted = wanted
+        self._idle = idle
         self._rows: dict[str, _Row] = {}
 
     def install(self) -> bool:
@@ -61,6 +68,10 @@ class HookTable:
             return False
         self._addons.trigger_event = self.trigger_event  # type: ignore[method-assign]
         return True
+
+    def forget(self) -> None:
+        """Options have changed."""
+        self._rows.clear()
 
     def remove(self) -> None:
         """Leave it. Where somebody has wrapped this meanwhile it stays, and asks everybody."""
@@ -92,7 +103,10 @@ class HookTable:
 
     def _row(self, name: str) -> _Row:
         chain = self._addons.chain
-        return _Row(chain, len(chain), tuple(addon for addon in chain if not _lacks(addon, name)))
+        asked = [addon for addon in chain if not _lacks(addon, name)]
+        if name in _OPTIONAL:
+            asked = [addon for addon in asked if not self._idle(addon)]
+        return _Row(chain, len(chain), tuple(asked))
 
 
 async def invoke_addon(
@@ -203,7 +217,7 @@ def _play(prepare: Callable[[HookTable], object]) -> list[str]:
         _Probe(said, "halt"),
         _Probe(said, "no"),
     ]
-    prepare(HookTable(manager, lambda: True))
+    prepare(HookTable(manager, lambda: True, lambda addon: False))
     asking = manager.trigger_event(hooks.RunningHook())
     try:
         asking.send(None)

@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 class Table(Protocol):
     """What has mitmproxy ask fewer addons."""
 
+    def forget(self) -> None:
+        """Options have changed."""
+
     def remove(self) -> None:
         """Have it ask all of them again."""
 
@@ -79,6 +82,7 @@ def ask_fewer(house: Callable[[], House]) -> Table | None:
     """
     try:
         from isartor_addon.proxy import internals_hooks
+        from isartor_addon.proxy.gate import is_idle
 
         fault = internals_hooks.rehearse()
     except (ImportError, AttributeError) as error:
@@ -86,5 +90,5 @@ def ask_fewer(house: Callable[[], House]) -> Table | None:
     if fault:
         logger.warning("this mitmproxy is built otherwise (%s): all its addons are asked for every event", fault)
         return None
-    table = internals_hooks.HookTable(ctx.master.addons, lambda: house().config.lane.quick_hooks)
+    table = internals_hooks.HookTable(ctx.master.addons, lambda: house().config.lane.quick_hooks, is_idle)
     return table if table.install() else None

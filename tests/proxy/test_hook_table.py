@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
+import pkgutil
 import sys
 import traceback
 import warnings
 from types import SimpleNamespace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mitmproxy import hooks
+from mitmproxy import hooks, http
 from mitmproxy.addonmanager import AddonManager
 from mitmproxy.exceptions import AddonHalt, OptionsError
 from mitmproxy.options import Options
-from mitmproxy.proxy.layers.http import HttpRequestHeadersHook, HttpRequestHook, HttpResponseHook
+from mitmproxy.proxy.layers.http import (
+    HttpRequestHeadersHook,
+    HttpRequestHook,
+    HttpResponseHeadersHook,
+    HttpResponseHook,
+)
 from mitmproxy.proxy.server_hooks import ClientConnectedHook
 from mitmproxy.test import tflow
 
@@ -107,7 +115,7 @@ async def play(plan: list, steps: list[str], *, table: bool) -> list[str]:
     logging.getLogger("mitmproxy.addonmanager").addHandler(watch)
     try:
         if table:
-            assert HookTable(addons, lambda: True).install()
+            assert HookTable(addons, lambda: True, lambda addon: False).install()
         for count, step in enumerate(steps):
             await take(step, addons, said, count)
     finally:
@@ -138,7 +146,7 @@ def test_mitmproxys_own_are_asked_for_what_they_have_only():
         have = [each for each in addons.chain if hasattr(each, "request")]
         for each in have:
             each.request = lambda flow, each=each: asked.append(each)
-        HookTable(addons, lambda: True).install()
+        HookTable(addons, lambda: True, lambda addon: False).install()
         searched = []
 
         def watch(frame, event, _):
@@ -170,7 +178,7 @@ def test_one_added_while_others_are_asked_is_asked():
         first.request = lambda flow: addons.chain.append(late)
         addons.chain.append(first)
         if table:
-            HookTable(addons, lambda: True).install()
+            HookTable(addons, lambda: True, lambda addon: False).install()
         await addons.trigger_event(HttpRequestHook(tflow.tflow()))
         return said
 
@@ -183,9 +191,9 @@ def test_it_leaves_as_it_came():
     async def run() -> None:
         addons = AddonManager(SimpleNamespace(options=Options()))
         wanted = [False]
-        table = HookTable(addons, lambda: wanted[0])
+        table = HookTable(addons, lambda: wanted[0], lambda addon: False)
         assert table.install()
-        assert not HookTable(addons, lambda: True).install()
+        assert not HookTable(addons, lambda: True, lambda addon: False).install()
         said: list[str] = []
         quiet = addon(said, "quiet", {}, ours=True)
         addons.chain.append(quiet)
@@ -197,3 +205,75 @@ def test_it_leaves_as_it_came():
         assert "trigger_event" not in vars(addons)
 
     asyncio.run(run())
+
+
+SET = {
+    "anticache": True,
+    "anticomp": True,
+    "block_list": ["/~u blocked/404"],
+    "map_remote": ["|address|elsewhere"],
+    "modify_body": ["/~q/content/other"],
+    "modify_headers": ["/~q/x-added/here", "/~s/x-added/there"],
+    "proxyauth": "me:secret",
+    "stickyauth": ".*",
+    "stickycookie": ".*",
+    "upstream_auth": "me:secret",
+}
+"""Options that make mitmproxy's own addons act on the flows below."""
+ACTING = (
+    "anticache.AntiCache anticomp.AntiComp blocklist.BlockList maplocal.MapLocal mapremote.MapRemote "
+    "modifybody.ModifyBody modifyheaders.ModifyHeaders proxyauth.ProxyAuth proxyserver.Proxyserver "
+    "stickyauth.StickyAuth stickycookie.StickyCookie upstream_auth.UpstreamAuth"
+).split()
+CHOSEN = ((), *((name, other) for name, other in itertools.pairwise((*SET, *SET))), (), tuple(SET), ())
+"""Which are set, one after another."""
+
+
+def met(path: str) -> http.HTTPFlow:
+    """A flow that every one of these options says something to."""
+    flow = tflow.tflow(resp=True)
+    flow.id = "flow"
+    flow.request.path = path
+    flow.request.headers.update({"if-none-match": "x", "accept-encoding": "gzip", "authorization": "me"})
+    flow.response.headers["set-cookie"] = "a=b; path=/"
+    return flow
+
+
+async def lead(addons: AddonManager, path: str) -> list[object]:
+    """What a flow has become after each of its events."""
+    flow, states = met(path), []
+    response, flow.response = flow.response, None
+    for made in (HttpRequestHeadersHook, HttpRequestHook, HttpResponseHeadersHook, HttpResponseHook):
+        if made is HttpResponseHeadersHook:
+            flow.response = flow.response or response
+        await addons.handle_lifecycle(made(flow))
+        answer = flow.response and (flow.response.status_code, flow.response.headers.fields, flow.response.content)
+        states.append((flow.request.get_state(), answer, dict(flow.metadata), flow.error))
+    return states
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of mitmproxy's own imports
+def test_options_act_as_ever():
+    """Whatever options are set and unset while flows go by: each flow becomes what it becomes without us."""
+    from mitmproxy.test import taddons
+
+    from isartor_addon.proxy.gate import is_idle
+
+    made = [pkgutil.resolve_name(f"mitmproxy.addons.{name.replace('.', ':')}") for name in ACTING]
+
+    async def run(*, table: bool) -> list[object]:
+        with taddons.context(*[each() for each in made]) as context:
+            addons, states = context.master.addons, []
+            quick = HookTable(addons, lambda: True, is_idle)
+            assert not table or quick.install()
+            for names in CHOSEN:
+                unset = {name: None if isinstance(value, str) else type(value)() for name, value in SET.items()}
+                context.options.update(**{**unset, **{name: SET[name] for name in names}})
+                quick.forget()
+                for path in ("/path", "/blocked"):
+                    states += await lead(addons, path)
+            return states
+
+    stock = asyncio.run(run(table=False))
+    assert len({repr(each) for each in stock}) > 2 * len(SET)
+    assert stock == asyncio.run(run(table=True))
