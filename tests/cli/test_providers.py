@@ -5,19 +5,43 @@ from __future__ import annotations
 import http.client
 import http.server
 import json
+import os
 import shlex
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from isartor_addon.cli import main
+from isartor_addon.config.load import load
 from isartor_addon.layers.cloud.catalog import CATALOG
+from isartor_addon.layers.cloud.configured import cloud_of
+from isartor_addon.layers.cloud.plan import plan_for
+from isartor_addon.layers.cloud.report import report
+from isartor_addon.store.running import Running, claim
 from tests.cli.command import TIMEOUT_S, Command
+from tests.layers.cloud.scripted import BEGUN, Drive, script, status
 
 KEY = "sk-mine-0123456789abcdef"
+
+
+class Telling(http.server.BaseHTTPRequestHandler):
+    """A running proxy that tells how its providers fare."""
+
+    document = b""
+
+    def do_GET(self) -> None:
+        """Tell it."""
+        self.send_response(200 if self.path == "/debug/providers" else 404)
+        self.send_header("content-length", str(len(self.document)))
+        self.end_headers()
+        self.wfile.write(self.document)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
 
 class Listing(http.server.BaseHTTPRequestHandler):
@@ -38,16 +62,25 @@ class Listing(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+@contextmanager
+def serving(answers: type[http.server.BaseHTTPRequestHandler]) -> Iterator[int]:
+    """A server; its port."""
+    with http.server.HTTPServer(("127.0.0.1", 0), answers) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        try:
+            yield running.server_port
+        finally:
+            running.shutdown()
+            thread.join()
+
+
 @pytest.fixture
 def server() -> Iterator[int]:
     """Its port."""
     Listing.asked.clear()
-    with http.server.HTTPServer(("127.0.0.1", 0), Listing) as running:
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
-        yield running.server_port
-        running.shutdown()
-        thread.join()
+    with serving(Listing) as port:
+        yield port
 
 
 def settings(home: Path, port: int) -> None:
@@ -150,6 +183,22 @@ def test_a_ping_runs_the_commands_that_print_keys(
     monkeypatch.setenv("ISARTOR_OFFLINE", "true")
     assert 1 == main(["providers", "--ping"])
     assert 2 == capsys.readouterr().out.count("is not run")
+
+
+def test_who_is_asked_later_is_shown(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the running proxy says it: why, and beside the breaker's state."""
+    cloud = cloud_of(load(environ={"ISARTOR_HOME": str(home)}), {"env:MINE": KEY}.get)
+    plan = plan_for(cloud.chains, model="gpt-4o", host="api.openai.com", client="")
+    assert plan is not None
+    for _ in range(10):
+        Drive().run(plan, cloud.state, script(client=[status(500), status(500), BEGUN] * 8, mine=[BEGUN]))
+    Telling.document = json.dumps(report(cloud, 1.0)).encode()
+    with serving(Telling) as port, claim(home / "run.json") as ours:
+        ours.tell(Running(os.getpid(), 0.0, "0", (), f"127.0.0.1:{port}"))
+        assert 0 == main(["providers"])
+    lines = capsys.readouterr().out.splitlines()
+    assert any("api.openai.com" in line and "  closed, asked later (failing)  " in line for line in lines)
+    assert any(line.startswith("mine ") and "  closed  " in line for line in lines)
 
 
 def test_the_running_proxy_tells(isartor: Command, server: int) -> None:
