@@ -8,11 +8,14 @@ once the embedder has been read, the semantic index, which moves when it grows, 
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
 import sys
 from collections.abc import Mapping
 
+EVERY_S = 60.0
+"""Looking for what is free takes a millisecond or two."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """`mallopt`'s names."""
 _BOUNDS: Mapping[int, int] = {
@@ -27,9 +30,28 @@ _THEIRS = ("MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_
 
 def give_back() -> None:
     """Set bounds, for all of this process."""
-    if sys.platform != "linux" or any(name in os.environ for name in _THEIRS):
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
+    libc = _glibc()
+    if libc is not None and not any(name in os.environ for name in _THEIRS):
         for bound, value in _BOUNDS.items():
-            mallopt(bound, value)
+            libc.mallopt(bound, value)
+
+
+async def keep_giving_back(every_s: float = EVERY_S) -> None:
+    """
+    Give back from time to time what lies free between blocks that are in use; never ends.
+
+    Args:
+        every_s: seconds.
+    """
+    libc = _glibc()
+    while libc is not None:
+        await asyncio.sleep(every_s)
+        await asyncio.to_thread(libc.malloc_trim, 0)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    """The C library, where it is glibc."""
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None)
+    return libc if hasattr(libc, "gnu_get_libc_version") else None

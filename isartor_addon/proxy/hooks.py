@@ -111,6 +111,7 @@ class Isartor:
             logger.warning("isartor_token counts under `isartor up` only; here it is mitmproxy's option proxyauth")
         self._lane = lay(self, lambda: self.house, requests=self._requests, tasks=self._tasks)
         self._table = ask_fewer(lambda: self.house)
+        self._tasks.start(allocator.keep_giving_back())
 
     def _is_alone(self) -> bool:
         return self._lane is not None and self._lane.gate.is_alone()

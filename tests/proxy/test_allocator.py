@@ -11,8 +11,7 @@ import pytest
 
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc holds on to memory")
 
-TRIAL = """
-import sys
+BEGIN = """
 from isartor_addon.proxy import allocator
 
 def resident_mb():
@@ -20,6 +19,8 @@ def resident_mb():
         return int(file.read().split()[1]) * 4096 / 2**20
 
 allocator.give_back()
+"""
+TRIAL = """
 # What the embedder does: glibc would raise its bound by it.
 large = bytearray(b"x") * (25 << 20)
 del large
@@ -34,11 +35,35 @@ print(used, resident_mb() - before)
 """
 
 
-def trial(**environment: str) -> tuple[float, float]:
-    """How much twenty blocks of 2 MiB take, and how much of it stays when they are freed, MiB."""
+SMALL_TRIAL = """
+import asyncio
+
+async def gives_back(most):
+    giving = asyncio.create_task(allocator.keep_giving_back(0.001))
+    while resident_mb() - before > most:
+        await asyncio.sleep(0.001)
+    giving.cancel()
+
+before = resident_mb()
+blocks = [bytes(10_000) for _ in range(4000)]
+kept = blocks[::100]
+del blocks
+used = resident_mb() - before
+asyncio.run(asyncio.wait_for(gives_back(10), 30))
+print(used, resident_mb() - before)
+"""
+
+
+def trial(trial: str = TRIAL, **environment: str) -> tuple[float, float]:
+    """How much memory blocks take, or hold when most are freed, and how much in the end, MiB."""
     named = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
     done = subprocess.run(
-        [sys.executable, "-c", TRIAL], env=named | environment, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", BEGIN + trial],
+        env=named | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     used, left = map(float, done.stdout.split())
     return used, left
@@ -49,6 +74,13 @@ def test_large_blocks_are_given_back() -> None:
     used, left = trial()
     assert used > 35
     assert left < 5
+
+
+def test_small_blocks_are_given_back_in_time() -> None:
+    """What was freed between small blocks that are in use goes back after a while."""
+    held, left = trial(SMALL_TRIAL)
+    assert held > 30
+    assert left <= 10
 
 
 def test_who_has_set_bounds_is_left_alone() -> None:
