@@ -12,21 +12,23 @@ import json
 import logging
 import random
 import re
+import socket
 import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import httpx2
 
-from tests.e2e.harness import Proxy, Setup, free_port
-from tests.e2e.probe import HOST
+from tests.e2e.harness import Proxy, Setup, free_port, wait_for
 from tests.e2e.wires import CHAT, MESSAGES, Ask
 from tests.fake import Authority, Call, Plan, Provider
+from tests.fake.http2 import Front
 
 PROBE = Path(__file__).with_name("probe.py")
 FAULTS = ("429", "500", "529", "cut early", "cut late", "stall", "garbage", "html", "slow", "error early", "fine")
@@ -100,8 +102,15 @@ def _plan(fault: str, *, early: int) -> Plan | None:
     return None
 
 
-def setup(provider: Provider, *, hedge_after: float = 0.0) -> Setup:
-    """A proxy with a chain over everybody, one of whom is always refused and one of whom always answers."""
+def setup(provider: Provider, *, hedge_after: float = 0.0, front: Front | None = None) -> Setup:
+    """
+    A proxy with a chain over everybody, one of whom is always refused and one of whom always answers.
+
+    Args:
+        provider: stands for all of them.
+        hedge_after: seconds; 0: nobody is hedged.
+        front: where they speak HTTP/2.
+    """
     dead = {"name": "dead", "base_url": f"http://127.0.0.1:{free_port()}/v1", "model": "m"}
     named = [{"name": name, "key": "env:KEY"} for name in ("groq", "anthropic", "together")]
     chain = {
@@ -117,6 +126,8 @@ def setup(provider: Provider, *, hedge_after: float = 0.0) -> Setup:
         "isartor_providers": json.dumps([dead, *named]),
         "isartor_chain": json.dumps([chain]),
         "isartor_egress_ca_file": str(provider.authority.path),
+        "probe_ready": "probe-port",
+        **({"isartor_egress_http2": "true", "fake_tls": str(front.port)} if front is not None else {}),
     }
     return Setup(options=options, after=(PROBE,), environment={"KEY": "sk-ours-000000000000"})
 
@@ -160,8 +171,10 @@ async def _run(proxy: Proxy, requests: Sequence[Request], at_once: int, chance: 
 
 def held(proxy: Proxy) -> dict[str, int]:
     """What the proxy's process holds."""
-    with proxy.client() as client:
-        counted: dict[str, int] = client.get(f"http://{HOST}/").json()
+    port = proxy.folder / "probe-port"
+    wait_for(port.exists, "the probe to listen")
+    with socket.create_connection(("127.0.0.1", int(port.read_text())), 60) as probe, probe.makefile() as said:
+        counted: dict[str, int] = json.load(said)
     return counted
 
 
@@ -251,12 +264,14 @@ def main() -> int:
     parser.add_argument("--at-once", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--hedge-after", type=float, default=0.0, help="seconds; 0: nobody is hedged")
+    parser.add_argument("--http2", action="store_true", help="providers speak HTTP/2")
     given = parser.parse_args()
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)  # which tells of every reply that is cut by plan
     with (
         tempfile.TemporaryDirectory() as folder,
         Provider(Authority(Path(folder))) as provider,
-        Proxy(Path(folder) / "proxy", provider, setup(provider, hedge_after=given.hedge_after)) as proxy,
+        Front(provider.authority, provider.port) if given.http2 else nullcontext() as front,
+        Proxy(Path(folder) / "proxy", provider, setup(provider, hedge_after=given.hedge_after, front=front)) as proxy,
     ):
         result = play(
             proxy,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from tests.e2e import chaos
 from tests.e2e.harness import Proxy
 from tests.fake import Provider
+from tests.fake.http2 import Front
 
 
 def test_whatever_providers_do_each_request_is_answered_once(launch: Callable[..., Proxy], provider: Provider) -> None:
@@ -29,3 +30,13 @@ def test_hedged_each_request_is_still_answered_once(launch: Callable[..., Proxy]
     assert result["wrong"] == []
     assert result["hedged"] > 0
     assert result["ends"].keys() <= {"whole", "cut", "left"}
+
+
+def test_over_http2_each_request_is_still_answered_once(launch: Callable[..., Proxy], provider: Provider) -> None:
+    """The same over connections that many requests share: what is cut or left is one stream, and no other's trouble."""
+    with Front(provider.authority, provider.port) as front:
+        result = chaos.play(launch(chaos.setup(provider, front=front)), provider, requests=250, at_once=30, seed=9)
+    assert result["wrong"] == []
+    assert result["faults"].keys() == set(chaos.FAULTS)
+    assert result["ends"].keys() <= {"whole", "cut", "left"}
+    assert front.streams >= result["calls"]

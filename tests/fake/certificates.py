@@ -22,7 +22,7 @@ class Authority:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
-        self._contexts: dict[str, ssl.SSLContext] = {}
+        self._contexts: dict[tuple[str, tuple[str, ...]], ssl.SSLContext] = {}
         constraint = x509.BasicConstraints(ca=True, path_length=0)
         usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
         certificate = (
@@ -45,23 +45,25 @@ class Authority:
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), False)
         )
 
-    def server(self) -> ssl.SSLContext:
-        """A server's context that shows the certificate of whatever name the client asks for."""
-        context = self._context("localhost")
+    def server(self, *protocols: str) -> ssl.SSLContext:
+        """A server's context for `protocols` that shows the certificate of whatever name the client asks for."""
+        context = self._context("localhost", protocols)
 
         def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
-            connection.context = self._context(name or "localhost")
+            connection.context = self._context(name or "localhost", protocols)
 
         context.sni_callback = choose
         return context
 
-    def _context(self, host: str) -> ssl.SSLContext:
-        if host not in self._contexts:
+    def _context(self, host: str, protocols: tuple[str, ...]) -> ssl.SSLContext:
+        if (host, protocols) not in self._contexts:
             path = self.leaf(host)
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(path)
-            self._contexts[host] = context
-        return self._contexts[host]
+            if protocols:
+                context.set_alpn_protocols(list(protocols))
+            self._contexts[host, protocols] = context
+        return self._contexts[host, protocols]
 
     def leaf(self, host: str) -> Path:
         """A new certificate for `host`, in a file behind its key."""
