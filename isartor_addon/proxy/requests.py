@@ -202,6 +202,7 @@ class Requests:
                 at_once = isinstance(outcome, Relayed) and self._alone()
                 passing.ticket = self._relay.hand_over(flow, exchange, outcome, at_once=at_once)
                 self._passing[flow.id] = passing
+                self._afterwards.soon()
             case Refuse():
                 told = convert.said(exchange, layer=outcome.layer, deflected=True)
                 _refuse(flow, exchange.route, outcome.error, told)

@@ -15,6 +15,7 @@ import pytest
 from tests.e2e.harness import Proxy, Setup
 from tests.e2e.wires import CHAT, MESSAGES, RESPONSES, Ask
 from tests.fake import Plan, Provider
+from tests.fake.http2 import Front
 
 type Launch = Callable[..., Proxy]
 KEYS = {"GROQ": "gsk-groq-000000000000", "MISTRAL": "mistral-00000000000000", "CLAUDE": "sk-ant-ours-0000000000"}
@@ -264,3 +265,57 @@ def test_behind_another_proxy_the_chain_leaves_by_it_too(
                 answer = CHAT.send(client, f"{words} {stream}", stream=stream)
                 assert words in CHAT.read(answer), answer.headers["x-isartor-attempts"]
     assert hosts(provider, words) == ["api.openai.com", GROQ, "api.openai.com"]
+
+
+@pytest.fixture(scope="module")
+def multiplexed(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    """As `relaying`, before providers that speak HTTP/2."""
+    chain = {"for": ["gpt-4o", "claude-*"], "try": ["client", "groq/llama-x"], "retries": 0}
+    with Front(provider.authority, provider.port) as front:
+        setup = chained(provider, chain, isartor_egress_http2="true", fake_tls=str(front.port))
+        with Proxy(tmp_path_factory.mktemp("multiplexed"), provider, setup) as proxy:
+            yield proxy
+        assert front.streams
+
+
+def test_over_http2_nothing_is_tried_after_the_first_word(multiplexed: Proxy, provider: Provider, words: str) -> None:
+    """A stream that is reset before the first word is asked of another, one that is reset later ends in an error."""
+    provider.plan(Plan(f"{words} late", cut=4))
+    provider.plan(Plan(f"{words} early", times=1, cut=2))
+    with multiplexed.client() as client:
+        late = MESSAGES.send(client, f"{words} late", stream=True)
+        early = MESSAGES.send(client, f"{words} early", stream=True)
+    assert late.text.rstrip().splitlines()[-2] == "event: error"
+    assert words in MESSAGES.read(early)
+    assert hosts(provider, f"{words} late") == ["api.anthropic.com"]
+    assert hosts(provider, f"{words} early") == ["api.anthropic.com", GROQ]
+
+
+@pytest.mark.parametrize("piece", [0, 4], ids=["before the first byte", "in mid-stream"])
+def test_over_http2_a_client_that_leaves_ends_the_call_and_no_other(
+    multiplexed: Proxy, provider: Provider, words: str, piece: int
+) -> None:
+    """Its stream is reset; another request's, on the same connection, goes on."""
+    leaves = provider.plan(Plan(f"{words} leaves", hold=frozenset({piece}), times=1))
+    stays = provider.plan(Plan(f"{words} stays", hold=frozenset({4}), times=1))
+
+    async def story() -> str:
+        async with multiplexed.async_client() as client:
+            headers = dict(MESSAGES.headers)
+            one, other = (
+                asyncio.ensure_future(
+                    client.post(MESSAGES.whole, json=MESSAGES.body(f"{words} {name}", True), headers=headers)
+                )
+                for name in ("leaves", "stays")
+            )
+            await asyncio.to_thread(provider.until, lambda: leaves.held == stays.held == 1, "both to be held")
+            one.cancel()
+            await asyncio.gather(one, return_exceptions=True)
+            await asyncio.to_thread(
+                provider.until, lambda: provider.about(f"{words} leaves")[0].ended == "left", "the call to be ended"
+            )
+            provider.open(stays)
+            return MESSAGES.read(await other)
+
+    assert f"{words} stays" in asyncio.run(story())
+    assert hosts(provider, f"{words} leaves") == ["api.anthropic.com"]
