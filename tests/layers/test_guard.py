@@ -127,6 +127,8 @@ CASES = {
         ("What is my name?", "What is your name?"),
         ("Where is her car?", "Where is his car?"),
         ("Is he older than she is?", "Is she older than he is?"),
+        ("Can you see me?", "Can I see you?"),
+        ("Why do you hate me?", "Why do I hate you?"),
     ],
     "capital": [
         ("Is abc a valid hostname?", "Is Abc a valid hostname?"),
@@ -163,6 +165,8 @@ CASES = {
         ("What is a child process?", "What is a kid process?"),
         ("How do I write a make file?", "How do I write a create file?"),
         ("Move the delete button", "Move the remove button"),
+        ("How do I make a class laugh?", "How do I create a class laugh?"),
+        ("How do I make an exception?", "How do I create an exception?"),
     ],
     "addition": [
         ("Write a poem", "Write a short poem"),
@@ -189,6 +193,7 @@ CASES = {
         ("Why should I not only use tests?", "Why should I only not use tests?"),
         ("How do I tell git not to track a file?", "How do I not tell git to track a file?"),
         ("Does no news mean good news?", "Does news mean no good news?"),
+        ("Why does my query not return all rows?", "Why does my query return not all rows?"),
         ("Redirect http to https", "Redirect https to http"),
         ("¿Quién ama a Ana?", "¿A quién ama Ana?"),
         ("Den Hund beißt der Mann", "Der Hund beißt den Mann"),

@@ -27,7 +27,7 @@ WRITTEN = {stem("return"): stem("get"), stem("implementation"): ""}
 """In what is to be written, to return is to get, and an implementation is the thing itself."""
 ABLE = {"can": "can", "could": "can", "would": "would"}
 """Modals that matter where they are denied."""
-BOUNDS = QUANTIFIERS | frozenset({"and", "or", "but"}) | lexicon.NEGATIONS
+BOUNDS = QUANTIFIERS | lexicon.NEGATIONS | frozenset(map(stem, "and or but everyone everybody everything".split()))
 """What a negation may not be moved over."""
 CERTAIN = frozenset("must should may might would".split())
 """Modals that matter also where no question begins."""

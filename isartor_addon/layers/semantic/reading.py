@@ -43,6 +43,7 @@ from isartor_addon.layers.semantic.words import (
     corrected,
     one_for_all,
     says_how,
+    stem,
     stems,
 )
 
@@ -117,6 +118,9 @@ class Reader:
             self._want()
         elif word == "<does>":
             self.does = True
+        elif word == "<i>":
+            self.people.append("i")
+            self.subject = True
         elif word.startswith("<"):
             self._ask(word[1:-1])
         elif figure := self.around.figure(at, english=self.english):
@@ -138,7 +142,8 @@ class Reader:
     def _negate(self, at: int, word: str) -> None:
         """Not, and what is not: why it does not start is not why it cannot."""
         value = word if word != "not" or not self.modal else f"{self.modal} not"
-        bound = "to" in (self.around.text(at - 1), self.around.text(at + 1)) or self.subject or word != "not"
+        before, after = self.around.text(at - 1), self.around.text(at + 1)
+        bound = "to" in (before, after) or stem(after) in BOUNDS or self.subject or word != "not"
         if self.asks and self.parts.first and not bound and not BOUNDS & set(self.parts.words):
             self.parts.words.insert(0, value)  # why does it not start, why doesn't it start
             self.tokens.append(Token("negation", value, word))

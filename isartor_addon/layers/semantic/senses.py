@@ -75,9 +75,10 @@ def sense(items: Sequence[Item], at: int, word: str) -> str:
 
 def opening(items: Sequence[Item], at: int, word: str, value: str) -> str:
     """What the first verb of a request says: to create a script is to write it, to list is to show; else `value`."""
-    following = {stem(item.text) for item in items[at + 1 : at + 6] if isinstance(item, Word)}
+    following = {item.text for item in items[at + 1 : at + 6] if isinstance(item, Word) and item.text in _ENDS}
+    thing = _thing(items, at)
     for verb, words, things in lexicon.MAKING:
-        if word in words and (not things or following & {stem(thing) for thing in things}):
+        if word in words and (not things or thing in map(stem, things) or following & things):
             return stem(verb)
     return value
 
@@ -96,7 +97,7 @@ def _thing(items: Sequence[Item], at: int) -> str:
         if isinstance(item, Token):
             if item.kind in ("filename", "path") and not phrase:
                 return stem("file")
-            if item.kind in ("number", "unit") and not phrase:
+            if item.kind in ("number", "unit", "identifier") and not phrase:
                 continue
             break
         if item is None or item.text in _ENDS or (phrase and item.text.endswith(("ing", "ed"))):
