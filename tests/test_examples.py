@@ -60,6 +60,9 @@ def test_chain() -> None:
     assert aider is not None
     assert (60.0, ["gpt-4o-mini", "openrouter/auto"]) == (aider.deadline_s, [each.model for each in aider.targets])
     assert plan_for(chains, model="gpt-4o", host="api.openai.com", client="codex") is None
+    gemini = plan_for(chains, model="gemini-2.5-pro", host="generativelanguage.googleapis.com", client="gemini_cli")
+    assert gemini is not None
+    assert ["client", "vertex/gemini-2.5-pro"] == [target.name for target in gemini.targets]
 
 
 def test_base_url(launch: Callable[..., Proxy]) -> None:
