@@ -12,6 +12,7 @@ import argparse
 import datetime
 import json
 import shlex
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ QUICK = rounds.Effort(rounds=2, seconds=0.3, warmup=0.15)
 def main(arguments: Sequence[str]) -> int:
     """Measure what is asked for, print the table."""
     asked = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are ended, too
     effort = QUICK if asked.quick else FULL
     if asked.rounds:
         effort = rounds.Effort(asked.rounds, effort.seconds, effort.warmup)

@@ -104,19 +104,25 @@ class _Asking:
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         self._lines = [mixed.Line(plan, context) for _ in range(CONNECTIONS)]
         self._lock = threading.Lock()
+        self._given_up = False
         self.asked = self.hits = self.wrong = 0
 
     def until(self, count: int) -> None:
         """Ask until so many requests have been answered since the beginning."""
         numbers = itertools.count(self.asked)
         with ThreadPoolExecutor(len(self._lines)) as pool:
-            for ended in [pool.submit(self._run, line, numbers, count) for line in self._lines]:
-                ended.result()
+            running = [pool.submit(self._run, line, numbers, count) for line in self._lines]
+            try:
+                for each in running:
+                    each.result()
+            except BaseException:
+                self._given_up = True  # the others are waited for
+                raise
         self.asked = count
 
     def _run(self, line: mixed.Line, numbers: itertools.count[int], count: int) -> None:
         hits = wrong = 0
-        while (number := next(numbers)) < count:
+        while not self._given_up and (number := next(numbers)) < count:
             asked = mixed.request(number)
             head = line.ask(asked)
             hits += b"x-isartor-layer: l1a" in head
