@@ -75,7 +75,7 @@ class Isartor:
         self._replies = Replies(
             self._tasks, self._splices, alone=self._is_alone, unseen=self._is_unseen, afterwards=self._afterwards
         )
-        self._sockets = Sockets(lambda: self.house, self._tasks)
+        self._sockets = Sockets(lambda: self.house, self._tasks, peek=self._requests.peek)
         self._lane: Lane | None = None
         self._table: Table | None = None
 

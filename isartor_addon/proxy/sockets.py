@@ -55,9 +55,16 @@ class _Socket:
 class Sockets:
     """All open sockets of the Responses wire."""
 
-    def __init__(self, house: Callable[[], House], tasks: Tasks) -> None:
+    def __init__(self, house: Callable[[], House], tasks: Tasks, *, peek: Callable[[Exchange], Outcome | None]) -> None:
+        """
+        Args:
+            house: in force now.
+            tasks: what runs besides.
+            peek: what can be answered at once from memory.
+        """
         self._house = house
         self._tasks = tasks
+        self._peek = peek
         self._open: dict[str, _Socket] = {}
 
     def upgrade(self, flow: http.HTTPFlow, request: Request, sender: Sender) -> None:
@@ -119,7 +126,7 @@ class Sockets:
             message.content = socket.chain.outgoing(create, message.content)
             self._pass_unlearned(socket)
             return
-        outcome = house.pipeline.peek(exchange) or await house.pipeline.ask(exchange)
+        outcome = self._peek(exchange) or await house.pipeline.ask(exchange)
         try:
             self._apply(house, socket, create, exchange=exchange, outcome=outcome, flow=flow, message=message)
         except Exception:

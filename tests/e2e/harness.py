@@ -25,8 +25,8 @@ REDIRECT = Path(__file__).with_name("redirect.py")
 OPENAI = "https://api.openai.com"
 ANTHROPIC = "https://api.anthropic.com"
 GEMINI = "https://generativelanguage.googleapis.com"
-LANE = {"isartor_lane_enabled": "false"} if os.environ.get("LANE") == "off" else {}
-"""`LANE=off` runs everything by mitmproxy's hooks."""
+LANE = {"isartor_lane_enabled": "false", "isartor_lane_quick_hooks": "false"} if os.environ.get("LANE") == "off" else {}
+"""`LANE=off` runs everything by mitmproxy's hooks, and has mitmproxy ask its addons in its own way."""
 REGULAR = "regular@127.0.0.1:0"
 
 
