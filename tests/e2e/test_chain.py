@@ -317,5 +317,5 @@ def test_over_http2_a_client_that_leaves_ends_the_call_and_no_other(
             provider.open(stays)
             return MESSAGES.read(await other)
 
-    assert f"{words} stays" in asyncio.run(story())
+    assert "stays'" in asyncio.run(story())
     assert hosts(provider, f"{words} leaves") == ["api.anthropic.com"]
