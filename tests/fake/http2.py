@@ -144,7 +144,9 @@ class Front:
                 self.streams += len(line.streams)
                 for each in line.streams.values():
                     line.end(each)
-                writer.close()
+                writer.transport.abort()
+                with contextlib.suppress(ConnectionError):
+                    await writer.wait_closed()
                 running.discard(task)
 
             server = await asyncio.start_server(hear, "127.0.0.1", 0, ssl=context, backlog=512)
