@@ -54,9 +54,8 @@ def translator() -> Iterator[tuple[str, list[Reply]]]:
             asked = translate_request(route, body, provider, model=MODELS[name], stream=mode != "json")
             answer = _PROVIDERS[name](_asked(name, orjson.loads(orjson.dumps(asked)), stream=mode != "json"), model)
             assert answer is not None
-            passage = Passage(
-                provider, _mode(provider, asked, stream=mode != "json"), route.wire, mode, offered=offered(route, body)
-            )
+            source_mode = _mode(provider, stream=mode != "json")
+            passage = Passage(provider, source_mode, route.wire, mode, offered=offered(route, body))
             self.send_response(200)
             self.send_header("content-type", route.wire.content_type(mode))
             self.send_header("transfer-encoding", "chunked")
@@ -65,9 +64,7 @@ def translator() -> Iterator[tuple[str, list[Reply]]]:
                 self._send(passage.feed(piece))
             self._send(passage.close())
             self.wfile.write(b"0\r\n\r\n")
-            reply = passage.reply
-            assert reply is not None
-            said.append(reply)
+            said.append(provider.read(source_mode, b"".join(answer.pieces)))
 
         def _send(self, pieces: list[bytes]) -> None:
             for piece in pieces:
@@ -93,7 +90,7 @@ def _asked(name: str, body: dict[str, object], *, stream: bool) -> Asked:
     return Asked("POST", "host", path, {"alt": "sse"} if stream else {}, {}, body)
 
 
-def _mode(provider: Wire, body: Mapping[str, object], *, stream: bool) -> Mode:
+def _mode(provider: Wire, *, stream: bool) -> Mode:
     if not stream:
         return "json"
     return "sse+usage" if provider.name == "openai_chat" else "sse"
