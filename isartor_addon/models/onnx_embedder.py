@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,6 +87,9 @@ class OnnxEmbedder:
             return self._session
 
     def _load(self) -> OnnxSession:
+        # From 1.29 on onnxruntime reports to its maker, and the first report goes out while it is imported: its own
+        # `disable_telemetry_events` comes too late for that, and for the identifier that it writes to the user's home.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         try:
             from isartor_addon.models.onnx_session import OnnxSession
 

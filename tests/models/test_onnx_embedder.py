@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 import sys
@@ -42,6 +43,23 @@ def tokenizer():
 
 def embed(embedder, *texts):
     return np.array(asyncio.run(embedder.embed(texts)))
+
+
+def test_the_runtime_reports_to_nobody(tmp_path):
+    """Loaded and used, it leaves no identifier, and no reports that wait to be sent, in the user's home."""
+    use = """
+import asyncio
+from isartor_addon.models.onnx_embedder import OnnxEmbedder
+made = OnnxEmbedder()
+asyncio.run(made.embed(["a question"]))
+made.close()
+"""
+    # Where it knows a build machine, it is silent by itself.
+    silent = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "PYTEST_CURRENT_TEST", "ORT_DISABLE_TELEMETRY")
+    environment = {name: value for name, value in os.environ.items() if name not in silent}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    subprocess.run([sys.executable, "-c", use], env=environment, check=True)
+    assert list(tmp_path.rglob("*")) == []
 
 
 def test_the_files_are_those_that_are_named():
