@@ -21,14 +21,17 @@ class Probe:
 
     async def _tell(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         isartor = ctx.master.addons.get("isartor")
+        client = isartor.house.client
+        # Of providers' connections the idle ones are kept for the next request, and tell nothing of one that has ended.
+        kept = sum(connection.is_idle() for pool in client._pools.values() for connection in pool.connections)
         held = {
             "tickets": len(isartor._relay._tickets),
             "passing": len(isartor._passing),
             "flows": len(isartor._flows),
-            "asking": isartor.house.client._asking,
+            "asking": client._asking,
             "flights": sum(len(getattr(layer, "_flights", ())) for layer in isartor.house.pipeline.layers),
             "tasks": len(asyncio.all_tasks()),
-            "files": _open_files(),
+            "files": _open_files() - kept,
         }
         writer.write(json.dumps(held).encode())
         writer.close()
