@@ -7,8 +7,7 @@ behaviour, and everything in the body but what the client's table names as volat
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -31,6 +30,8 @@ _NOT_ASKED = frozenset({"key", "api_key", "api-key", "alt", "$alt", "access_toke
 """Query parameters that say who asks or how the answer is delivered."""
 _PRINTS = 4000
 """A fingerprint opens no further when it has so many paths."""
+_DEEPEST = 7
+"""Nor below so many steps."""
 _STEP = re.compile(r'\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]|\.?([^.\[\]]+)')
 """One step of a path: `[3]`, `["a.b"]` or `.name`."""
 _SIMPLE = re.compile(r"[^.\[\]\"]+")
@@ -144,28 +145,28 @@ def fingerprint(canonical: bytes) -> dict[str, str]:
         Path (`body.messages[3].content[0].text`) to 16 hex digits. What lies deeper than a part's fields is one value.
     """
     prints: dict[str, str] = {}
-    waiting: deque[tuple[str, Json, int]] = deque()
-    if canonical:
-        waiting.append(("", orjson.loads(canonical.replace(b"\x00", b"")), 0))
-    while waiting:
-        path, value, depth = waiting.popleft()
-        if value and depth < 7 and isinstance(value, dict | list) and len(prints) + len(waiting) < _PRINTS:
-            waiting.extend((inner_path, inner, depth + 1) for inner_path, inner in _inner(path, value))
-        else:
-            prints[path] = sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+    level: list[tuple[str, Json]] = [("", orjson.loads(canonical.replace(b"\x00", b"")))] if canonical else []
+    depth = 0
+    while level:
+        inner: list[tuple[str, Json]] = []
+        waiting = len(level)
+        for path, value in level:
+            waiting -= 1
+            opens = value and depth < _DEEPEST and len(prints) + waiting + len(inner) < _PRINTS
+            if opens and isinstance(value, list):
+                inner += [(f"{path}[{number}]", each) for number, each in enumerate(value)]
+            elif opens and isinstance(value, dict):
+                inner += [(path + _step(name), each) for name, each in value.items()]
+            else:
+                said = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+                prints[path.removeprefix(".")] = sha256(said).hexdigest()[:16]
+        level, depth = inner, depth + 1
     return prints
 
 
-def _inner(path: str, value: Json) -> Iterable[tuple[str, Json]]:
-    if isinstance(value, list):
-        return ((f"{path}[{number}]", inner) for number, inner in enumerate(value))
-    return ((_named(path, name), inner) for name, inner in value.items())
-
-
-def _named(path: str, name: str) -> str:
-    if not _SIMPLE.fullmatch(name):
-        return f"{path}[{orjson.dumps(name).decode()}]"
-    return f"{path}.{name}" if path else name
+def _step(name: str) -> str:
+    """One more name at the end of a path."""
+    return f".{name}" if name.isidentifier() or _SIMPLE.fullmatch(name) else f"[{orjson.dumps(name).decode()}]"
 
 
 def differences(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
