@@ -24,6 +24,7 @@ from isartor_addon.core.exchange import Exchange
 from isartor_addon.core.outcome import Answer
 from isartor_addon.pipeline import describe_fault
 from isartor_addon.proxy import coding, convert, internals
+from isartor_addon.proxy.alike import Alike
 from isartor_addon.proxy.display import Display
 from isartor_addon.proxy.gate import Gate
 from isartor_addon.proxy.memo import Memo, Noted, Opening, Openings
@@ -83,6 +84,7 @@ class Lane:
         self.shortcuts = shortcuts
         self.memo = Memo()
         self.openings = Openings(self.memo)
+        self.alike = Alike(self.memo)
 
     def step_aside(self) -> None:
         """Answer nothing any more."""
@@ -98,6 +100,7 @@ class Lane:
         """Options have changed: what was read may be read otherwise now."""
         self.memo.clear()
         self.openings.clear()
+        self.alike.clear()
         self.requests.forget_read()
         self.gate.reconsider()
 
@@ -251,6 +254,8 @@ class _Connection:
     def _look_up(self, head: Head[Opening]) -> _Answered | None:
         lane, opening, digest = self._lane, head.meaning, self._reader.body_digest()
         known = lane.memo.get(opening.key + digest)
+        if known is None and lane.alike.knows(opening.key, opening.body_size):
+            known = lane.alike.get(opening.key, self._reader.body())
         if known is None:
             return self._look_up_new(head, digest)
         exchange = known.again(id=_new_id(), started=lane.house().clock.time())
@@ -262,11 +267,11 @@ class _Connection:
 
     def _look_up_new(self, head: Head[Opening], digest: bytes) -> _Answered | None:
         """The same for a request that was not read before."""
-        lane, asked = self._lane, head.meaning.asked
+        lane, asked, raw = self._lane, head.meaning.asked, self._reader.body()
         noted = Noted(asked.request.headers)
         try:
             exchange = lane.requests.read(
-                replace(asked, request=replace(asked.request, headers=noted)), id=_new_id(), raw=self._reader.body()
+                replace(asked, request=replace(asked.request, headers=noted)), id=_new_id(), raw=raw
             )
         except (BadControl, ClientMistake, coding.Undecodable, coding.BodyTooLarge):
             return None
@@ -278,6 +283,8 @@ class _Connection:
             return None
         if lane.memo.put(asked, digest, exchange, noted):
             lane.openings.clear()
+        else:
+            lane.alike.put(head.meaning.key, raw, exchange)
         return self._answered(head, exchange, answer)
 
     def _peek(self, exchange: Exchange) -> Answer | None:

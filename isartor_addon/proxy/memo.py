@@ -121,16 +121,20 @@ class Memo:
             self.clear()
             counted = noted.asked.union(self._counted)
             self._counted = tuple(sorted(counted if len(counted) <= MOST_COUNTED else noted.asked))
+        self.keep(self.key(asked) + digest, exchange)
+        return grown
+
+    def keep(self, key: bytes, exchange: Exchange) -> None:
+        """Remember a request under a key of the caller's, without its body."""
         known = exchange.again(id="", started=0.0)
         known.body, known.raw = {}, b""
         if exchange.fingerprint:  # nobody needs it any more
             known.identity = replace(known.identity, canonical=b"")
         # The headers are kept as texts, and the ids among them once more.
-        head = sum(len(name) + len(value) for name, value in asked.request.headers.items())
+        head = sum(len(name) + len(value) for name, value in exchange.request.headers.items())
         size = _ITEM_BYTES + 4 * head + len(known.identity.canonical)
         if size <= self._limit:
-            self._keep(self.key(asked) + digest, known, size)
-        return grown
+            self._keep(key, known, size)
 
     def _keep(self, key: bytes, exchange: Exchange, size: int) -> None:
         if key in self._items:

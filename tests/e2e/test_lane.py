@@ -55,6 +55,25 @@ def test_a_repeat_makes_no_flow(launch: Callable[..., Proxy], tmp_path: Path, wo
     assert 1 == passed(tmp_path)
 
 
+def test_bodies_that_differ_in_an_id_that_says_nothing(
+    launch: Callable[..., Proxy], provider: Provider, words: str
+) -> None:
+    """Each is answered by the lane; one that says something else among them, in as many bytes, is not."""
+    trace = itertools.count(0x7F3A_9C1E_5B2D_4860)
+    with launch(Setup(options=ON)).client() as client:
+
+        def layer(text: str) -> str:
+            body = {**CHAT.body(text, False), "trace_id": f"{next(trace):x}"}
+            answer = CHAT.post(client, body)
+            assert text in CHAT.read(answer)
+            return answer.headers["x-isartor-layer"]
+
+        assert ["l3", *["l1a"] * 5] == [layer(words) for _ in range(6)]
+        other = words[:-1] + ("x" if words[-1] != "x" else "y")
+        assert ["l3", "l1a", "l1a", "l1a"] == [layer(other), layer(words), layer(other), layer(words)]
+    assert [1, 1] == [provider.generations(words), provider.generations(other)]
+
+
 @pytest.mark.parametrize(
     "options",
     [
