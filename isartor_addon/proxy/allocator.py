@@ -1,9 +1,9 @@
 """Has the C library give memory back that is free (glibc; other systems' do so by themselves).
 
-glibc keeps what was freed between blocks that are in use, and in each of the heaps that it makes for threads. Blocks
-above a bound it takes from the system one by one, but whenever one of them is freed it raises that bound, up to 32 MiB:
-once the embedder has been read, the semantic index, which moves when it grows, leaves a hole behind each time. After
-5,000 new questions 27 of 112 MiB were such holes; with the bounds below, 6 of 93.
+glibc keeps what was freed between blocks that are in use, and in each of the heaps that it makes for threads. After
+5,000 new questions 27 of 112 MiB were such holes: the semantic index, which moves when it grows, leaves one behind each
+time. They go back from time to time rather than at once, because what has gone back costs page faults when it is used
+again: with a bound above which every block went back as it was freed, reading a body of 200 KB took twice as long.
 """
 
 from __future__ import annotations
@@ -12,28 +12,22 @@ import asyncio
 import ctypes
 import os
 import sys
-from collections.abc import Mapping
 
 EVERY_S = 60.0
 """Looking for what is free takes a millisecond or two."""
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
-"""`mallopt`'s names."""
-_BOUNDS: Mapping[int, int] = {
-    _TRIM_THRESHOLD: 8 << 20,
-    _MMAP_THRESHOLD: 1 << 20,
-    # One for Python's thread and one for all others, which wait for each other seldom: they mostly hold Python's lock.
-    _ARENA_MAX: 2,
-}
-_THEIRS = ("MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")
+_ARENA_MAX = -8
+"""`mallopt`'s name."""
+_ARENAS = 2
+"""One for Python's thread and one for all others, which wait for each other seldom: they mostly hold Python's lock."""
+_THEIRS = ("MALLOC_ARENA_MAX", "GLIBC_TUNABLES")
 """Whoever sets one of these has thought about it."""
 
 
-def give_back() -> None:
-    """Set bounds, for all of this process."""
+def share_heaps() -> None:
+    """Have all threads of this process share few heaps."""
     libc = _glibc()
     if libc is not None and not any(name in os.environ for name in _THEIRS):
-        for bound, value in _BOUNDS.items():
-            libc.mallopt(bound, value)
+        libc.mallopt(_ARENA_MAX, _ARENAS)
 
 
 async def keep_giving_back(every_s: float = EVERY_S) -> None:

@@ -83,7 +83,7 @@ class Isartor:
 
     def load(self, loader: Loader) -> None:
         """Declare options, commands and the view of prompts."""
-        allocator.give_back()
+        allocator.share_heaps()
         options.register(loader)
         ctx.master.commands.collect_commands(Commands(lambda: self.house))
         views.register()
