@@ -128,6 +128,8 @@ class _Connection:
         self._server: internals.Http1Server | None = None
         self._upstream: object = None
         self._place = b""
+        self._answered_now: list[tuple[Exchange, Answer]] = []
+        """What has been answered and is not in the books yet."""
         self._pass_on = internals.place_before(below, self._step)
 
     def _step(self, event: events.Event) -> internals.Commands:
@@ -163,6 +165,7 @@ class _Connection:
 
     def _read(self, data: bytes) -> internals.Commands:
         answers, rest = self._gather(data)
+        self.settle()
         for answered in answers:
             yield commands.SendData(self._client, answered.data)
             if answered.closes:
@@ -183,6 +186,17 @@ class _Connection:
             return [], True
         answers, rest = self._gather(data, may_close=False)
         return [answered.data for answered in answers], rest
+
+    def settle(self) -> None:
+        """Enter what has been answered into the books."""
+        house = self._lane.house()
+        for exchange, answer in self._answered_now:
+            try:
+                house.journal.record(exchange, layer=answer.layer, status=answer.status)
+                house.accounts.enter(exchange, layer=answer.layer, status=answer.status, usage=answer.usage)
+            except Exception as error:
+                logger.warning("%s; an answer is not in the books", describe_fault(error))
+        self._answered_now.clear()
 
     def _gather(self, data: bytes, *, may_close: bool = True) -> tuple[list[_Answered], bool]:
         """Take more bytes; the answers that are due, and whether the layer below must have what is held."""
@@ -297,13 +311,11 @@ class _Connection:
         return outcome
 
     def _answered(self, head: Head[Opening], exchange: Exchange, answer: Answer) -> _Answered:
-        house = self._lane.house()
         told = convert.said(exchange, layer=answer.layer, deflected=True, age_s=answer.age_s)
         data = convert.written_response(answer.status, answer.body, answer.headers, {**told, **answer.told})
         if self._lane.gate.watched:
             self._lane.display.show(self._flow(head, exchange, answer))
-        house.journal.record(exchange, layer=answer.layer, status=answer.status)
-        house.accounts.enter(exchange, layer=answer.layer, status=answer.status, usage=answer.usage)
+        self._answered_now.append((exchange, answer))
         return _Answered(data, head.meaning.closes)
 
     def _flow(self, head: Head[Opening], exchange: Exchange, answer: Answer) -> http.HTTPFlow:

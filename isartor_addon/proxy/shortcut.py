@@ -34,6 +34,9 @@ class Answers(Protocol):
     def take(self, data: bytes) -> tuple[list[bytes], bool]:
         """Gather more bytes; the answers that are due, and whether the HTTP layer must have what is held."""
 
+    def settle(self) -> None:
+        """The answers are on their way: do what nobody waits for."""
+
 
 class Shortcuts:
     """Opens the short way where there is one."""
@@ -119,8 +122,11 @@ class Shortcut(asyncio.BufferedProtocol):
         if not data:
             return ended
         answers, rest = self._lane.take(data)
-        for answer in answers:
-            transport.write(answer if cipher is None else cipher.encrypt(answer))
+        try:
+            for answer in answers:
+                transport.write(answer if cipher is None else cipher.encrypt(answer))
+        finally:
+            self._lane.settle()
         return ended or rest
 
     def _leave(self) -> None:
