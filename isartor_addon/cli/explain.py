@@ -18,7 +18,7 @@ from isartor_addon.assemble import open_journal
 from isartor_addon.cli.printing import print_fields, print_json, print_text
 from isartor_addon.cli.settings import add_settings, config_of
 from isartor_addon.core.exchange import Step
-from isartor_addon.core.identity import differences
+from isartor_addon.core.fingerprint import differences
 from isartor_addon.observe.explain import explain
 from isartor_addon.observe.journal import Journal
 from isartor_addon.observe.record import Record

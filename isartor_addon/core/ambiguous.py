@@ -24,7 +24,7 @@ def ambiguous(raw: bytes) -> str:
         raw: the body as received, content encoding removed.
     """
     try:
-        json.loads(raw.decode(), object_pairs_hook=_pairs, parse_int=_int, parse_float=_float)
+        _DECODER.decode(raw.decode())
     except _Found as found:
         return str(found)
     except RecursionError:
@@ -49,3 +49,6 @@ def _float(text: str) -> float:
     if abs(float(text)) >= _EXACT:
         raise _Found("a number of the body is too large")
     return 0.0
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_int=_int, parse_float=_float)

@@ -18,7 +18,7 @@ import orjson
 
 from isartor_addon.config.private import make_database, make_directory
 from isartor_addon.core.exchange import Exchange
-from isartor_addon.core.identity import differences, fingerprint
+from isartor_addon.core.fingerprint import Fingerprint, differences
 from isartor_addon.observe.record import Record, dump, load, record_of
 
 KEPT = 2000
@@ -50,7 +50,7 @@ class Journal:
         self.path = directory / "journal.db"
         self.lost = 0
         """Records that could not be written."""
-        self._waiting: deque[tuple[Record, bytes, Mapping[str, str]]] = deque()
+        self._waiting: deque[tuple[Record, Mapping[str, str]]] = deque()
         self._waiting_bytes = 0
         self._changed = threading.Condition()
         self._busy = False
@@ -67,16 +67,16 @@ class Journal:
             layer: who answered: `l3` is the provider, empty is nobody.
             status: HTTP status of the answer.
         """
-        prints = exchange.fingerprint
-        canonical = b"" if prints else exchange.identity.canonical
-        if len(canonical) > LARGEST_PRINTED:
-            canonical = b""
+        prints, canonical = exchange.fingerprint, exchange.identity.canonical
+        size = 0 if prints or len(canonical) > LARGEST_PRINTED else len(canonical)
+        if size:
+            prints = Fingerprint(canonical)
         with self._changed:
             if self._closed or len(self._waiting) >= MOST_WAITING or self._waiting_bytes > MOST_WAITING_BYTES:
                 self.lost += 1
                 return
-            self._waiting.append((record_of(exchange, layer=layer, status=status), canonical, prints))
-            self._waiting_bytes += len(canonical)
+            self._waiting.append((record_of(exchange, layer=layer, status=status), prints))
+            self._waiting_bytes += size
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="isartor-journal", daemon=True)
                 self._thread.start()
@@ -112,7 +112,7 @@ class Journal:
         return found[0] if found else None
 
     def fingerprint(self, record: Record) -> Mapping[str, str]:
-        """Digests of the request by path; see `core.identity.fingerprint`. Empty where none is kept."""
+        """Digests of the request by path; see `core/fingerprint.py`. Empty where none is kept."""
         return self._prints((record.content,)).get(record.content, {})
 
     def nearest(
@@ -196,7 +196,7 @@ class Journal:
                 if self._closed and not self._waiting:
                     return
 
-    def _write(self, batch: list[tuple[Record, bytes, Mapping[str, str]]]) -> bool:
+    def _write(self, batch: list[tuple[Record, Mapping[str, str]]]) -> bool:
         for again in (True, False):
             try:
                 with closing(self._open_to_write()) as connection, connection:
@@ -227,25 +227,19 @@ class Journal:
             raise
         return connection
 
-    def _insert(self, connection: sqlite3.Connection, batch: list[tuple[Record, bytes, Mapping[str, str]]]) -> None:
+    def _insert(self, connection: sqlite3.Connection, batch: list[tuple[Record, Mapping[str, str]]]) -> None:
         connection.executemany(
             "INSERT INTO exchanges (flow, key, content, data) VALUES (?, ?, ?, ?)",
-            [(record.flow, record.key, record.content, dump(record)) for record, _, _ in batch],
+            [(record.flow, record.key, record.content, dump(record)) for record, _ in batch],
         )
-        for record, canonical, prints in batch:
+        for record, prints in batch:
             known = "SELECT 1 FROM prints WHERE content = ?"
-            if (prints or canonical) and connection.execute(known, (record.content,)).fetchone() is None:
-                data = zlib.compress(orjson.dumps(prints or _fingerprint(canonical)), 1)
+            if prints and connection.execute(known, (record.content,)).fetchone() is None:
+                data = zlib.compress(orjson.dumps(dict(prints)), 1)
                 connection.execute("INSERT OR IGNORE INTO prints VALUES (?, ?)", (record.content, data))
         (last,) = connection.execute("SELECT max(id) FROM exchanges").fetchone()
         if connection.execute("DELETE FROM exchanges WHERE id <= ?", (last - KEPT,)).rowcount:
             connection.execute("DELETE FROM prints WHERE content NOT IN (SELECT content FROM exchanges)")
-
-
-def _fingerprint(canonical: bytes) -> Mapping[str, str]:
-    with suppress(ValueError, RecursionError):
-        return fingerprint(canonical)
-    return {}
 
 
 def _corrupt(error: Exception) -> bool:

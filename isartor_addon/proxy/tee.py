@@ -17,7 +17,7 @@ from typing import Any, cast
 from isartor_addon.core.ambiguous import ambiguous
 from isartor_addon.core.errors import BadReply
 from isartor_addon.core.exchange import Exchange
-from isartor_addon.core.identity import fingerprint
+from isartor_addon.core.fingerprint import Fingerprint
 from isartor_addon.core.recording import Recording
 from isartor_addon.core.replay import named
 from isartor_addon.core.reply import Usage
@@ -225,7 +225,7 @@ class Tee:
         usage = self.told() or usage
         if reason := examined.reason or ambiguous(exchange.raw):
             return _Read(reason=reason, whole=True, usage=usage)
-        exchange.fingerprint = fingerprint(exchange.identity.canonical)
+        exchange.fingerprint = Fingerprint(exchange.identity.canonical)
         recording = Recording(
             wire=wire.name,
             operation=exchange.route.operation,

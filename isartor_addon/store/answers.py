@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from isartor_addon.config.private import make_directory, make_file
 from isartor_addon.core.errors import StoreError
+from isartor_addon.core.fingerprint import Fingerprint
 from isartor_addon.core.identity import ANYONE
 from isartor_addon.core.recording import Entry
 from isartor_addon.layers.ports import Clock
@@ -340,6 +341,8 @@ class AnswerStore:
         """It is on disk, or has been given up."""
         self._complete(batch)
         for put in batch:
+            if isinstance(put.entry.fingerprint, Fingerprint):
+                put.entry.fingerprint.take()  # or a front without a disk would hold the request as well
             put.done()
 
     def _touch(self, rooms: Rooms) -> None:

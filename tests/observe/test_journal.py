@@ -16,7 +16,8 @@ import pytest
 
 from isartor_addon.core.client import Client
 from isartor_addon.core.exchange import Control, Exchange, Request, Step
-from isartor_addon.core.identity import Identity, digest, fingerprint, key_for
+from isartor_addon.core.fingerprint import fingerprint
+from isartor_addon.core.identity import Identity, digest, key_for
 from isartor_addon.observe import journal as module
 from isartor_addon.observe.journal import Journal
 from isartor_addon.wire.base import Route
