@@ -118,15 +118,19 @@ class AnswerStore:
 
         def done() -> None:
             self._memory.written(entry)
+            end()
+
+        def end() -> None:
+            if isinstance(entry.fingerprint, Fingerprint):
+                entry.fingerprint.take()  # or memory would hold the request as well
             if then is not None:
                 then()
 
         self._memory.put(entry)
-        if not self._usable() or not self._memory.wait(entry):
-            if then is not None:
-                then()
-        else:
+        if self._usable() and self._memory.wait(entry):
             self._gather(_Put(entry, done))
+        else:
+            end()
 
     async def flush(self) -> None:
         """Wait until everything put is on disk or has been given up; it is written no sooner for that."""
@@ -341,8 +345,6 @@ class AnswerStore:
         """It is on disk, or has been given up."""
         self._complete(batch)
         for put in batch:
-            if isinstance(put.entry.fingerprint, Fingerprint):
-                put.entry.fingerprint.take()  # or a front without a disk would hold the request as well
             put.done()
 
     def _touch(self, rooms: Rooms) -> None:

@@ -12,11 +12,13 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from isartor_addon.core.errors import StoreError
+from isartor_addon.core.fingerprint import Fingerprint
 from isartor_addon.store.disk import BytesDisk, Database, Refused
 from tests.store.making import KIB, MIB, HandClock, entry, opened
 
@@ -215,6 +217,9 @@ def test_locked_database(tmp_path, caplog):
                 store.put(entry(number))
             asyncio.run(store.flush())
             assert ("off", "another process holds it locked") == tuple(store.stats()[k] for k in ("state", "reason"))
+            prints = Fingerprint(b'{"body":{"model":"m"}}')
+            store.put(replace(entry(9), fingerprint=prints))
+            assert (1, b"") == (prints.about, prints._canonical)  # no request is held in memory
             assert entry(5) == get(store, entry(5).key)
             with pytest.raises(StoreError, match="off"):
                 store.remove(model="x")
