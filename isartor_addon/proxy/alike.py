@@ -71,17 +71,19 @@ class Alike:
         places = _find(body, exchange.body)
         if not places:
             return
-        key, ids = _key(head, body, places), _values(body, places)
-        now, before = _Once(ids, _meaning(exchange)), self._once.get(key)
-        if before is not None and before.meaning == now.meaning and not set(ids).intersection(before.ids):
-            self._memo.keep(key, exchange)
-            self._places[head, len(body)] = places
-            if len(self._places) > MOST_PLACES:
-                self._places.popitem(last=False)
-        else:
+        key = _key(head, body, places)
+        now, before = _Once(_values(body, places), _meaning(exchange)), self._once.get(key)
+        if before is None or before.meaning != now.meaning:
             self._once[key] = now
             if len(self._once) > MOST_PLACES:
                 self._once.popitem(last=False)
+            return
+        changed = tuple(place for place, one, other in zip(places, now.ids, before.ids, strict=True) if one != other)
+        if changed:
+            self._memo.keep(_key(head, body, changed), exchange)
+            self._places[head, len(body)] = changed
+            if len(self._places) > MOST_PLACES:
+                self._places.popitem(last=False)
 
     def clear(self) -> None:
         """Forget everything."""

@@ -131,6 +131,19 @@ def test_the_same_id_twice_shows_nothing() -> None:
     assert known.get(HEAD, body(trace_id=IDS[1])) is None
 
 
+def test_an_id_that_stays_is_not_left_out() -> None:
+    """What two bodies have in common is part of what a third must have, until another shows that it says nothing."""
+    known = alike()
+    for each in IDS[:2]:
+        raw = body(trace_id=each, request_id=IDS[3])
+        known.put(HEAD, raw, read(raw))
+    assert known.get(HEAD, body(trace_id=IDS[2], request_id=IDS[3])) is not None
+    raw = body(trace_id=IDS[2], request_id=IDS[4])
+    assert known.get(HEAD, raw) is None
+    known.put(HEAD, raw, read(raw))
+    assert known.get(HEAD, body(trace_id=IDS[0], request_id=IDS[5])) is not None
+
+
 def test_what_is_known_is_bounded() -> None:
     """Bodies of many sizes do not make it grow."""
     known = alike()
