@@ -155,8 +155,9 @@ def test_what_is_known_is_bounded() -> None:
     assert MOST_PLACES >= len(known._once)
 
 
-_IDS = st.sampled_from(IDS[:3])
-_VALUES = st.one_of(_IDS, _IDS.map(lambda each: f"see {each}"), st.sampled_from(["a-name-1", "", "0123456789012", 7]))
+_IDS = st.sampled_from([f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}" for number in range(1, 13)])
+_OTHERS = st.one_of(_IDS.map(lambda each: f"see {each}"), st.sampled_from(["a-name-1", "", "0123456789012", 7]))
+_VALUES = st.one_of(_IDS, _IDS, _IDS, _OTHERS)
 _NAMES = ("trace_id", "request_id", "session_id", "conversation_id", "nonce", "user", "timestamp")
 
 
@@ -179,8 +180,12 @@ def shapes(draw: st.DrawFn) -> tuple[str, list[list[object]]]:
         fields["metadata"] = {"trace_id": place(), "user_id": place()}
     if draw(st.booleans()):
         fields["tools"] = [{"type": "function", "function": {"name": "f", "parameters": {"default": place()}}}]
-    values = st.lists(_VALUES, min_size=places, max_size=places)
-    return json.dumps(fields), draw(st.lists(values, min_size=3, max_size=6))
+    bodies = [draw(st.lists(_VALUES, min_size=places, max_size=places))]
+    changes = [draw(st.booleans()) for _ in range(places)]
+    for _ in range(draw(st.integers(2, 6))):  # most are as the one before, with other ids in some places
+        values = _IDS if draw(st.integers(0, 4)) else _VALUES
+        bodies.append([draw(values) if change else old for change, old in zip(changes, bodies[-1], strict=True)])
+    return json.dumps(fields), bodies
 
 
 @given(shapes(), st.sampled_from(["", "codex_cli_rs/0.1", "claude-cli/1.0"]))
