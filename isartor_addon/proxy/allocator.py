@@ -12,22 +12,30 @@ import asyncio
 import ctypes
 import os
 import sys
+from collections.abc import Mapping
 
 EVERY_S = 60.0
 """Looking for what is free takes a millisecond or two."""
-_ARENA_MAX = -8
-"""`mallopt`'s name."""
-_ARENAS = 2
-"""One for Python's thread and one for all others, which wait for each other seldom: they mostly hold Python's lock."""
-_THEIRS = ("MALLOC_ARENA_MAX", "GLIBC_TUNABLES")
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
+"""`mallopt`'s names."""
+_BOUNDS: Mapping[int, int] = {
+    # What is freed below these stays until it is asked for: by default a process that never held a large block gives
+    # each 128 KB back at once, and takes them again with the next piece of a stream.
+    _TRIM_THRESHOLD: 64 << 20,
+    _MMAP_THRESHOLD: 32 << 20,
+    # One for Python's thread and one for all others, which wait for each other seldom: they mostly hold Python's lock.
+    _ARENA_MAX: 2,
+}
+_THEIRS = ("MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")
 """Whoever sets one of these has thought about it."""
 
 
-def share_heaps() -> None:
-    """Have all threads of this process share few heaps."""
+def set_bounds() -> None:
+    """Have all threads of this process share few heaps, and what is freed stay in them."""
     libc = _glibc()
     if libc is not None and not any(name in os.environ for name in _THEIRS):
-        libc.mallopt(_ARENA_MAX, _ARENAS)
+        for bound, value in _BOUNDS.items():
+            libc.mallopt(bound, value)
 
 
 async def keep_giving_back(every_s: float = EVERY_S) -> None:

@@ -83,7 +83,7 @@ class Isartor:
 
     def load(self, loader: Loader) -> None:
         """Declare options, commands and the view of prompts."""
-        allocator.share_heaps()
+        allocator.set_bounds()
         options.register(loader)
         ctx.master.commands.collect_commands(Commands(lambda: self.house))
         views.register()

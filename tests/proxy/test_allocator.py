@@ -26,13 +26,13 @@ async def gives_back(most):
         await asyncio.sleep(0.001)
     giving.cancel()
 
-allocator.share_heaps()
-# What the embedder does: glibc raises its bounds by it, and keeps what is below.
-large = bytearray(b"x") * (25 << 20)
-del large
+allocator.set_bounds()
 before = resident_mb()
 """
 LARGE = """
+# What the embedder does: glibc raises its bounds by it, and keeps what is below.
+large = bytearray(b"x") * (25 << 20)
+del large
 blocks, between = [], []
 for _ in range(20):
     blocks.append(bytearray(b"x") * (2 << 20))
@@ -103,7 +103,7 @@ def test_bodies_are_read_in_memory_that_is_there() -> None:
     assert int(trial(AGAIN)) < 1000
 
 
-def test_threads_share_heaps() -> None:
+def test_threads_set_bounds() -> None:
     """There are two, however many threads; the environment's own bound holds."""
     assert 2 >= trial(HEAPS).count("<heap nr=")
     assert 2 < trial(HEAPS, MALLOC_ARENA_MAX="6").count("<heap nr=") <= 6
