@@ -8,13 +8,13 @@ bytes at that place are that field's value and nothing else, and a third body wi
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
 from isartor_addon.core.bookkeeping import held, is_bookkeeping
 from isartor_addon.core.exchange import Exchange
+from isartor_addon.core.latest import Latest
 from isartor_addon.core.prompt import Json
 from isartor_addon.proxy.memo import Memo
 
@@ -50,21 +50,25 @@ class Alike:
             memo: holds what was read.
         """
         self._memo = memo
-        self._places: OrderedDict[tuple[bytes, int], tuple[Place, ...]] = OrderedDict()
+        self._places: Latest[tuple[bytes, int], tuple[Place, ...]] = Latest(MOST_PLACES)
         """Where ids stand that were shown to say nothing, by the key of the head and the size of the body."""
-        self._once: OrderedDict[bytes, _Once] = OrderedDict()
-
-    def knows(self, head: bytes, size: int) -> bool:
-        """Whether it is worth looking at a body of `size` bytes under a head's key; see `Memo.key`."""
-        return (head, size) in self._places
+        self._once: Latest[bytes, _Once] = Latest(MOST_PLACES)
 
     def get(self, head: bytes, body: bytes) -> Exchange | None:
-        """What a body means, as `Memo.get` gives it; None where it must be read."""
-        places = self._places.get((head, len(body)), ())
+        """
+        What a body means, as `Memo.get` gives it; None where it must be read.
+
+        Args:
+            head: its head's key; see `Memo.key`.
+            body: as it was received.
+        """
+        places = self._places.get((head, len(body)))
+        if places is None:
+            return None
         for place, value in zip(places, _values(body, places), strict=True):
             if not _PLAIN.fullmatch(value) or not is_bookkeeping(place.name, value.decode()):
                 return None
-        return self._memo.get(_key(head, body, places)) if places else None
+        return self._memo.get(_key(head, body, places))
 
     def put(self, head: bytes, body: bytes, exchange: Exchange) -> None:
         """Take note of a body that was read."""
@@ -75,15 +79,11 @@ class Alike:
         now, before = _Once(_values(body, places), _meaning(exchange)), self._once.get(key)
         if before is None or before.meaning != now.meaning:
             self._once[key] = now
-            if len(self._once) > MOST_PLACES:
-                self._once.popitem(last=False)
             return
         changed = tuple(place for place, one, other in zip(places, now.ids, before.ids, strict=True) if one != other)
         if changed:
             self._memo.keep(_key(head, body, changed), exchange)
             self._places[head, len(body)] = changed
-            if len(self._places) > MOST_PLACES:
-                self._places.popitem(last=False)
 
     def clear(self) -> None:
         """Forget everything."""

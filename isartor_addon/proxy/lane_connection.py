@@ -200,10 +200,11 @@ class LaneConnection:
     def _look_up(self, head: Head[Opening]) -> _Answered | None:
         lane, opening, digest = self._lane, head.meaning, self._reader.body_digest()
         known = lane.memo.get(opening.key + digest)
-        if known is None and lane.alike.knows(opening.key, opening.body_size):
-            known = lane.alike.get(opening.key, self._reader.body())
         if known is None:
-            return self._look_up_new(head, digest)
+            raw = self._reader.body()
+            known = lane.alike.get(opening.key, raw)
+            if known is None:
+                return self._look_up_new(head, digest, raw)
         exchange = known.again(id=_new_id(), started=lane.house().clock.time())
         request = opening.asked.request
         if request.headers != known.request.headers:
@@ -211,9 +212,9 @@ class LaneConnection:
         answer = self._peek(exchange)
         return None if answer is None else self._answered(head, exchange, answer)
 
-    def _look_up_new(self, head: Head[Opening], digest: bytes) -> _Answered | None:
+    def _look_up_new(self, head: Head[Opening], digest: bytes, raw: bytes) -> _Answered | None:
         """The same for a request that was not read before."""
-        lane, asked, raw = self._lane, head.meaning.asked, self._reader.body()
+        lane, asked = self._lane, head.meaning.asked
         noted = Noted(asked.request.headers)
         try:
             exchange = lane.requests.read(

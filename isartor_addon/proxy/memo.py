@@ -16,6 +16,7 @@ from hashlib import sha256
 from typing import overload
 
 from isartor_addon.core.exchange import Exchange
+from isartor_addon.core.latest import Latest
 from isartor_addon.proxy.requests import Asked
 
 LIMIT = 16 * 1024 * 1024
@@ -185,8 +186,8 @@ class Openings:
             memo: gives keys.
         """
         self._memo = memo
-        self._items: OrderedDict[tuple[bytes, bytes], Opening] = OrderedDict()
-        self._alike: OrderedDict[tuple[bytes, ...], _Alike] = OrderedDict()
+        self._items: Latest[tuple[bytes, bytes], Opening] = Latest(MOST_OPENINGS)
+        self._alike: Latest[tuple[bytes, ...], _Alike] = Latest(MOST_OPENINGS)
 
     def get(self, place: bytes, head: bytes) -> Opening | None:
         """
@@ -204,22 +205,20 @@ class Openings:
         alike = self._alike.get((place, *_rest(pieces)))
         opening = None if alike is None else self._with(alike, tuple(pieces[2::3]))
         if opening is not None:
-            self._keep(place, head, opening)
+            self._items[place, head] = opening
         return opening
 
     def put(self, place: bytes, head: bytes, opening: Opening) -> None:
         """Remember what `head` says."""
         if len(head) > LONGEST_OPENING:
             return
-        self._keep(place, head, opening)
+        self._items[place, head] = opening
         pieces = _VALUES.split(head)
         names = tuple(name.decode().lower() for name in pieces[1::3])
         values = tuple(pieces[2::3])
         headers = opening.asked.request.headers
         if all(headers.get(name) == value.decode() for name, value in zip(names, values, strict=True)):
             self._alike[place, *_rest(pieces)] = _Alike(opening, names, values)
-            if len(self._alike) > MOST_OPENINGS:
-                self._alike.popitem(last=False)
 
     def _with(self, alike: _Alike, values: tuple[bytes, ...]) -> Opening | None:
         """The same with other values."""
@@ -236,11 +235,6 @@ class Openings:
         asked = replace(opening.asked, request=replace(request, headers={**request.headers, **changed}))
         key = self._memo.key(asked) if any(map(self._memo.counts, changed)) else opening.key
         return Opening(asked, int(size) if size else opening.body_size, opening.closes, key)
-
-    def _keep(self, place: bytes, head: bytes, opening: Opening) -> None:
-        self._items[place, head] = opening
-        if len(self._items) > MOST_OPENINGS:
-            self._items.popitem(last=False)
 
     def clear(self) -> None:
         """Forget everything."""

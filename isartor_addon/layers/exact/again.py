@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from isartor_addon.core.latest import Latest
 
 WINDOW_S = 600.0
 """Ten minutes."""
@@ -16,7 +16,7 @@ class Again:
     def __init__(self, setting: str) -> None:
         self.limit = {"serve": 0, "refresh": 3}.get(setting) or (0 if setting == "serve" else int(setting))
         """The how many-th is answered afresh; 0: none."""
-        self._asked: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
+        self._asked: Latest[tuple[str, str], tuple[int, float]] = Latest(REMEMBERED)
 
     def due(self, session: str, key: str, now: float) -> bool:
         """
@@ -37,9 +37,7 @@ class Again:
         if not self.limit or not session:
             return False
         due = self.due(session, key, now)
-        count, since = self._asked.pop((session, key), (0, now))
+        count, since = self._asked.get((session, key), (0, now))
         begin = due or now - since > WINDOW_S
         self._asked[session, key] = (1, now) if begin else (count + 1, since)
-        if len(self._asked) > REMEMBERED:
-            self._asked.popitem(last=False)
         return due

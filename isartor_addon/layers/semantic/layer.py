@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from isartor_addon.core.errors import EmbedderError
 from isartor_addon.core.exchange import Exchange
+from isartor_addon.core.latest import Latest
 from isartor_addon.core.outcome import Answer, Outcome, Stream
 from isartor_addon.core.recording import Entry, Recording
 from isartor_addon.core.scope import Scope
@@ -72,7 +72,7 @@ class SemanticLayer(Layer):
         self._rules = rules
         self._chance = chance
         self._learner = Learner(world, tools=rules.agents)
-        self._under_way: OrderedDict[str, _UnderWay] = OrderedDict()
+        self._under_way: Latest[str, _UnderWay] = Latest(_MOST_UNDER_WAY)
         """By the exchange's id."""
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -83,7 +83,7 @@ class SemanticLayer(Layer):
             exchange.note(self.tag, "skip", reason)
             return None
         scope, under_way = exchange.in_scope(), _UnderWay(profile)
-        self._remember(exchange, under_way)
+        self._under_way[exchange.id] = under_way
         if exchange.control.cache == "refresh":
             exchange.note(self.tag, "skip", "refresh")
             return None
@@ -148,11 +148,6 @@ class SemanticLayer(Layer):
             return None, "switched off for such requests"
         unfit = exchange.in_scope().unfit
         return (None, unfit) if unfit else (profile, "")
-
-    def _remember(self, exchange: Exchange, under_way: _UnderWay) -> None:
-        self._under_way[exchange.id] = under_way
-        if len(self._under_way) > _MOST_UNDER_WAY:
-            self._under_way.popitem(last=False)
 
     async def _look(self, exchange: Exchange, scope: Scope, under_way: _UnderWay) -> Answer | Stream | None:
         vector, checks = await asyncio.gather(self._meaning.of(scope.words), self._prepare(scope))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from isartor_addon.core.latest import Latest
 from isartor_addon.layers.ports import Embedder
 from isartor_addon.layers.semantic.judge import embeddable
 
@@ -24,7 +24,7 @@ class Meaning:
             embedder: asked for what is not remembered.
         """
         self._embedder = embedder
-        self._known: OrderedDict[str, Vector] = OrderedDict()
+        self._known: Latest[str, Vector] = Latest(MOST)
 
     async def of(self, words: str) -> Vector:
         """
@@ -37,7 +37,4 @@ class Meaning:
         if vector is None:
             (vector,) = await self._embedder.embed([embeddable(words)])
         self._known[words] = vector
-        self._known.move_to_end(words)
-        if len(self._known) > MOST:
-            self._known.popitem(last=False)
         return vector

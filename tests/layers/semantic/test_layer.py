@@ -217,6 +217,7 @@ def test_a_lost_index_is_filled_again() -> None:
 
 def test_words_that_come_again_are_embedded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also in another scope; of very many the oldest are forgotten, and embedded anew."""
+    monkeypatch.setattr(meaning, "MOST", 2)
     stage, asking = Stage(), ("What is Rust?", "What is Go?")
 
     async def scene() -> None:
@@ -225,7 +226,6 @@ def test_words_that_come_again_are_embedded_once(monkeypatch: pytest.MonkeyPatch
         for more in ({}, {"max_tokens": 9}, {}):
             assert await stage.ask(asked(OTHER, **more)) is not None
         assert 1 == stage.embedder.asked.count(embeddable(OTHER))
-        monkeypatch.setattr(meaning, "MOST", 2)
         for words in (*asking, OTHER, asking[1]):
             exchange = asked(words)
             if await stage.ask(exchange) is None:
