@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from isartor_addon.core.client import Client
+from isartor_addon.core.fingerprint import Fingerprint
 from isartor_addon.core.identity import Identity
 from isartor_addon.core.prompt import Json
 from isartor_addon.core.scope import Scope, find_scope
@@ -92,8 +93,8 @@ class Exchange:
     """What the caller books it under; empty where it does not say."""
     quota: str = ""
     """What quotas say to it; empty where they say nothing."""
-    fingerprint: Mapping[str, str] = field(default_factory=dict)
-    """Digests of the canonical request by path; filled in when its reply is learned, or was by somebody else."""
+    fingerprint: Fingerprint | None = None
+    """Digests of the canonical request by path; there when its reply is learned, or was by somebody else."""
     spare: Answer | None = None
     """An answer of the past, to be given where everything else fails."""
     answered_by: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
 
 import orjson
@@ -19,24 +19,27 @@ _STEP = re.compile(r'\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]|\.?([^.\[\]]+)')
 _SIMPLE = re.compile(r"[^.\[\]\"]+")
 
 
-class Fingerprint(Mapping[str, str]):
+class Fingerprint:
     """
     `fingerprint` of a canonical request, taken when it is first looked at: the threads that write it down do that.
 
     Of what cannot be read it is empty. Safe for threads.
     """
 
-    __slots__ = ("_canonical", "_prints")
+    __slots__ = ("_canonical", "_prints", "about")
 
-    def __init__(self, canonical: bytes) -> None:
+    def __init__(self, canonical: bytes = b"", *, taken: Mapping[str, str] | None = None) -> None:
         """
         Args:
             canonical: `Identity.canonical`; kept until it is looked at.
+            taken: the digests, where they were taken before.
         """
         self._canonical = canonical
-        self._prints: dict[str, str] | None = None
+        self._prints = taken
+        self.about = canonical.count(b'":') if taken is None else len(taken)
+        """About how many there are: the same before they are taken and after, for those who count memory."""
 
-    def take(self) -> dict[str, str]:
+    def take(self) -> Mapping[str, str]:
         """The digests."""
         canonical, prints = self._canonical, self._prints  # in this order: it is let go of when they are there
         if prints is None:
@@ -47,22 +50,8 @@ class Fingerprint(Mapping[str, str]):
             self._prints, self._canonical = prints, b""
         return prints
 
-    @property
-    def about(self) -> int:
-        """About how many there are or will be."""
-        return len(self._prints) if self._prints is not None else self._canonical.count(b'":')
-
-    def __bool__(self) -> bool:
-        return True
-
-    def __getitem__(self, path: str) -> str:
-        return self.take()[path]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.take())
-
-    def __len__(self) -> int:
-        return len(self.take())
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Fingerprint) and self.take() == other.take()
 
 
 def fingerprint(canonical: bytes) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from isartor_addon.core.fingerprint import Fingerprint
 from isartor_addon.core.reply import Usage
 
 ANSWERED_BY = "x-isartor-provider"
@@ -61,7 +62,7 @@ class Entry:
     """Unix time, seconds."""
     pinned: bool = False
     """A pinned entry neither expires nor is evicted."""
-    fingerprint: Mapping[str, str] = field(default_factory=dict)
+    fingerprint: Fingerprint = field(default_factory=Fingerprint)
     scope: str = ""
     """The compatibility key, where the question may be answered in other words; see `core/scope.py`."""
     words: str = ""

@@ -50,7 +50,7 @@ class Journal:
         self.path = directory / "journal.db"
         self.lost = 0
         """Records that could not be written."""
-        self._waiting: deque[tuple[Record, Mapping[str, str]]] = deque()
+        self._waiting: deque[tuple[Record, Fingerprint | None]] = deque()
         self._waiting_bytes = 0
         self._changed = threading.Condition()
         self._busy = False
@@ -67,10 +67,9 @@ class Journal:
             layer: who answered: `l3` is the provider, empty is nobody.
             status: HTTP status of the answer.
         """
-        prints, canonical = exchange.fingerprint, exchange.identity.canonical
-        size = 0 if prints or len(canonical) > LARGEST_PRINTED else len(canonical)
-        if size:
-            prints = Fingerprint(canonical)
+        prints, canonical, size = exchange.fingerprint, exchange.identity.canonical, 0
+        if prints is None and 0 < len(canonical) <= LARGEST_PRINTED:
+            prints, size = Fingerprint(canonical), len(canonical)
         with self._changed:
             if self._closed or len(self._waiting) >= MOST_WAITING or self._waiting_bytes > MOST_WAITING_BYTES:
                 self.lost += 1
@@ -196,7 +195,7 @@ class Journal:
                 if self._closed and not self._waiting:
                     return
 
-    def _write(self, batch: list[tuple[Record, Mapping[str, str]]]) -> bool:
+    def _write(self, batch: list[tuple[Record, Fingerprint | None]]) -> bool:
         for again in (True, False):
             try:
                 with closing(self._open_to_write()) as connection, connection:
@@ -227,15 +226,15 @@ class Journal:
             raise
         return connection
 
-    def _insert(self, connection: sqlite3.Connection, batch: list[tuple[Record, Mapping[str, str]]]) -> None:
+    def _insert(self, connection: sqlite3.Connection, batch: list[tuple[Record, Fingerprint | None]]) -> None:
         connection.executemany(
             "INSERT INTO exchanges (flow, key, content, data) VALUES (?, ?, ?, ?)",
             [(record.flow, record.key, record.content, dump(record)) for record, _ in batch],
         )
         for record, prints in batch:
             known = "SELECT 1 FROM prints WHERE content = ?"
-            if prints and connection.execute(known, (record.content,)).fetchone() is None:
-                data = zlib.compress(orjson.dumps(dict(prints)), 1)
+            if prints is not None and connection.execute(known, (record.content,)).fetchone() is None:
+                data = zlib.compress(orjson.dumps(prints.take()), 1)
                 connection.execute("INSERT OR IGNORE INTO prints VALUES (?, ?)", (record.content, data))
         (last,) = connection.execute("SELECT max(id) FROM exchanges").fetchone()
         if connection.execute("DELETE FROM exchanges WHERE id <= ?", (last - KEPT,)).rowcount:

@@ -129,7 +129,7 @@ class Memo:
         """Remember a request under a key of the caller's, without its body."""
         known = exchange.again(id="", started=0.0)
         known.body, known.raw = {}, b""
-        if exchange.fingerprint:  # nobody needs it any more
+        if exchange.fingerprint is not None:  # nobody needs it any more
             known.identity = replace(known.identity, canonical=b"")
         # The headers are kept as texts, and the ids among them once more.
         head = sum(len(name) + len(value) for name, value in exchange.request.headers.items())

@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 from isartor_addon.config.private import make_directory, make_file
 from isartor_addon.core.errors import StoreError
-from isartor_addon.core.fingerprint import Fingerprint
 from isartor_addon.core.identity import ANYONE
 from isartor_addon.core.recording import Entry
 from isartor_addon.layers.ports import Clock
@@ -121,8 +120,7 @@ class AnswerStore:
             end()
 
         def end() -> None:
-            if isinstance(entry.fingerprint, Fingerprint):
-                entry.fingerprint.take()  # or memory would hold the request as well
+            entry.fingerprint.take()  # or memory would hold the request as well
             if then is not None:
                 then()
 

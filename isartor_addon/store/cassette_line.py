@@ -19,6 +19,7 @@ from typing import Any
 
 import orjson
 
+from isartor_addon.core.fingerprint import Fingerprint
 from isartor_addon.core.identity import ANYONE, key_for
 from isartor_addon.core.recording import Entry, Recording
 from isartor_addon.store.form import read_usage, write_usage
@@ -44,7 +45,7 @@ def write_line(entry: Entry) -> bytes:
         "created": round(entry.created, 3),
         "headers": recording.headers,
         "run_ids": dict(recording.run_ids),
-        "fingerprint": dict(entry.fingerprint),
+        "fingerprint": entry.fingerprint.take(),
         "chunks": [_write_chunk(chunk) for chunk in recording.chunks],
         **({"offsets_ms": recording.offsets_ms} if recording.offsets_ms else {}),
         **({"usage": write_usage(recording.usage)} if recording.usage else {}),
@@ -108,7 +109,7 @@ def read_line(line: bytes) -> Entry:
         created=_number(fields, "created"),
         expires=math.inf,
         pinned=True,
-        fingerprint=_texts(fields, "fingerprint"),
+        fingerprint=Fingerprint(taken=_texts(fields, "fingerprint")),
     )
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from isartor_addon.core.errors import StoreError
+from isartor_addon.core.fingerprint import Fingerprint
 from isartor_addon.core.recording import Entry, Recording
 from isartor_addon.core.reply import Usage
 
@@ -54,7 +55,7 @@ def dump(entry: Entry) -> bytes:
             "created": entry.created,
             "expires": min(entry.expires, FOR_EVER),
             **({"kept": entry.kept} if entry.kept else {}),
-            "fingerprint": dict(entry.fingerprint),
+            "fingerprint": entry.fingerprint.take(),
             "wire": recording.wire,
             "operation": recording.operation,
             "mode": recording.mode,
@@ -158,7 +159,7 @@ def _entry(key: str, header: dict[str, Any], body: bytes, *, pinned: bool) -> En
         expires=float(header["expires"]),
         kept=float(header.get("kept", 0)),
         pinned=pinned,
-        fingerprint=header["fingerprint"],
+        fingerprint=Fingerprint(taken=header["fingerprint"]),
         scope=header.get("scope", ""),
         words=header.get("words", ""),
     )

@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from isartor_addon.core.fingerprint import Fingerprint
 from isartor_addon.core.recording import Entry
 
 LARGEST_PART = 4
@@ -83,6 +82,5 @@ class Front:
 
 def weight(entry: Entry) -> int:
     """About how many bytes of memory `entry` takes."""
-    chunks, prints = entry.recording.chunks, entry.fingerprint
-    count = prints.about if isinstance(prints, Fingerprint) else len(prints)
-    return sum(map(len, chunks)) + _CHUNK_BYTES * len(chunks) + _PRINT_BYTES * count + _ENTRY_BYTES
+    chunks, prints = entry.recording.chunks, entry.fingerprint.about
+    return sum(map(len, chunks)) + _CHUNK_BYTES * len(chunks) + _PRINT_BYTES * prints + _ENTRY_BYTES

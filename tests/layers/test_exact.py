@@ -8,6 +8,7 @@ import pytest
 
 from isartor_addon.core.errors import NotRecorded
 from isartor_addon.core.exchange import CacheUse, Exchange
+from isartor_addon.core.fingerprint import Fingerprint
 from isartor_addon.core.identity import ANYONE, key_for
 from isartor_addon.core.outcome import Answer, Refuse, Stream
 from isartor_addon.core.prompt import Part, Text
@@ -47,7 +48,7 @@ def test_answers_what_it_learned_byte_for_byte(answers: FakeAnswers) -> None:
 def test_a_repeat_has_the_digests_of_what_it_repeats(answers: FakeAnswers) -> None:
     """They need not be made again to say how the next request differs."""
     layer, first, again = exact(answers), exchange(), exchange()
-    first.fingerprint = {"body.model": "0123456789abcdef"}
+    first.fingerprint = Fingerprint(taken={"body.model": "0123456789abcdef"})
     layer.learn(first, recording())
     assert layer.peek(again) is not None
     assert first.fingerprint == again.fingerprint

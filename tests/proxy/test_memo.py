@@ -15,6 +15,7 @@ from isartor_addon.clients import CLIENTS
 from isartor_addon.config.schema import Config
 from isartor_addon.core.errors import BadControl
 from isartor_addon.core.exchange import Control, Exchange, Request
+from isartor_addon.core.fingerprint import Fingerprint
 from isartor_addon.core.identity import Identity
 from isartor_addon.intake import Intake, Sender
 from isartor_addon.proxy.memo import MOST_COUNTED, MOST_OPENINGS, Memo, Noted, Opening, Openings
@@ -93,7 +94,7 @@ def test_the_body_is_not_kept() -> None:
 def test_what_is_digested_already_is_not_kept() -> None:
     """The canonical bytes serve digests; where the stored answer has these, the bytes go."""
     memo = Memo()
-    for digest, prints in ((b"1", {}), (b"2", {"path": "print"})):
+    for digest, prints in ((b"1", None), (b"2", Fingerprint(taken={"path": "print"}))):
         read = exchange(b"canonical")
         read.fingerprint = prints
         memo.put(asked(), digest, read, NOTED)

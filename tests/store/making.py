@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import shake_128
 
+from isartor_addon.core.fingerprint import Fingerprint
 from isartor_addon.core.identity import ANYONE, digest, key_for
 from isartor_addon.core.recording import Entry, Recording
 from isartor_addon.core.reply import Usage
@@ -56,7 +57,7 @@ def entry(number: int, *, size: int = 400, caller: str = "caller", ttl_s: float 
         client="codex",
         created=NOW + number,
         expires=NOW + ttl_s,
-        fingerprint={"body.model": "0011223344556677"},
+        fingerprint=Fingerprint(taken={"body.model": "0011223344556677"}),
     )
 
 

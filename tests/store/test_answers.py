@@ -11,6 +11,8 @@ from dataclasses import replace
 import pytest
 
 from isartor_addon.core.errors import StoreError
+from isartor_addon.core.fingerprint import Fingerprint
+from isartor_addon.store import memory
 from tests.store.making import KIB, MIB, NOW, HandClock, cold, entry, nobodys, opened
 
 
@@ -89,6 +91,21 @@ def test_all_that_comes_at_once_is_written(tmp_path):
         for number in range(40):
             version = number + 40 if number < 20 else number
             assert entry(number, version=version) == get(store, entry(number).key)
+
+
+def test_what_was_written_makes_room_for_what_comes(tmp_path, monkeypatch):
+    """However many digests a request turns out to have: what waited and is written does not count for ever."""
+    monkeypatch.setattr(memory, "WAITING_BYTES", 256 * KIB)
+    deep = b'{"body":' + b'{"a":' * 200 + b"1" + b"}" * 201
+    made = [replace(entry(number), fingerprint=Fingerprint(deep)) for number in range(22)]
+    with opened(tmp_path / "cache") as store:
+        for one in made[:20]:
+            store.put(one)
+            flush(store)
+        for one in made[20:]:
+            store.put(one)
+    with opened(tmp_path / "cache") as store:
+        assert made == [get(store, one.key) for one in made]
 
 
 def test_nothing_more_is_evicted_than_has_to_be(tmp_path):

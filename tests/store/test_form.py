@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from isartor_addon.core.fingerprint import Fingerprint
 from isartor_addon.core.recording import Entry, Recording
 from isartor_addon.core.reply import Usage
 from isartor_addon.store import form
@@ -43,7 +44,7 @@ entries = st.builds(
     created=times,
     expires=times,
     pinned=st.booleans(),
-    fingerprint=st.dictionaries(texts, texts, max_size=3),
+    fingerprint=st.builds(Fingerprint, taken=st.dictionaries(texts, texts, max_size=3)),
 )
 
 

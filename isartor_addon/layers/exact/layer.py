@@ -9,6 +9,7 @@ from functools import partial
 
 from isartor_addon.core.errors import NotRecorded
 from isartor_addon.core.exchange import Exchange
+from isartor_addon.core.fingerprint import Fingerprint
 from isartor_addon.core.identity import ANYONE, key_for
 from isartor_addon.core.outcome import Answer, Outcome, Refuse, Stream
 from isartor_addon.core.recording import Entry, Recording
@@ -173,7 +174,7 @@ class ExactLayer(Layer):
             created=now,
             expires=expires,
             kept=expires + self._stale_s if self._stale_s else 0.0,
-            fingerprint=exchange.fingerprint,
+            fingerprint=exchange.fingerprint or Fingerprint(),
             scope=scope.key,
             words=scope.words,
         )
