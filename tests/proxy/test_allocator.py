@@ -30,7 +30,7 @@ allocator.set_bounds()
 before = resident_mb()
 """
 LARGE = """
-# What the embedder does: glibc raises its bounds by it, and keeps what is below.
+# What the embedder does when it is loaded.
 large = bytearray(b"x") * (25 << 20)
 del large
 blocks, between = [], []
