@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from isartor_addon.core.exchange import Exchange
+from isartor_addon.core.live_body import LiveBody
 from isartor_addon.core.outcome import Outcome, Relayed
 from isartor_addon.core.recording import Recording
 from isartor_addon.layers.base import Layer
@@ -72,17 +73,9 @@ class Pipeline:
                 return outcome
         return None
 
-    def began(self, exchange: Exchange, headers: tuple[tuple[str, str], ...]) -> None:
-        """Tell the layers that the provider's successful reply begins."""
-        self._tell(exchange, lambda layer: layer.began(exchange, headers))
-
-    def grew(self, exchange: Exchange, chunk: bytes) -> None:
-        """Tell the layers of more of it."""
-        for layer in self.layers:  # once for every piece of every stream
-            try:
-                layer.grew(exchange, chunk)
-            except Exception as error:
-                self._fault(layer, exchange, error)
+    def began(self, exchange: Exchange, headers: tuple[tuple[str, str], ...], body: LiveBody) -> None:
+        """Tell the layers that the provider's successful reply begins, whose `body` is to come."""
+        self._tell(exchange, lambda layer: layer.began(exchange, headers, body))
 
     def ended(self, exchange: Exchange) -> None:
         """Tell the layers that the reply has come to its end, and is being checked."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from isartor_addon.core.exchange import Exchange
+from isartor_addon.core.live_body import LiveBody
 from isartor_addon.core.outcome import Outcome
 from isartor_addon.core.recording import Recording
 
@@ -26,11 +27,8 @@ class Layer:
     def outdone(self, exchange: Exchange) -> None:
         """This layer has let it go on, and a later one has answered or refused: there will be nothing to learn."""
 
-    def began(self, exchange: Exchange, headers: tuple[tuple[str, str], ...]) -> None:
+    def began(self, exchange: Exchange, headers: tuple[tuple[str, str], ...], body: LiveBody) -> None:
         """The provider's successful reply to a forwarded exchange begins; `headers` are those that are replayed."""
-
-    def grew(self, exchange: Exchange, chunk: bytes) -> None:
-        """More of that reply, content encoding removed."""
 
     def ended(self, exchange: Exchange) -> None:
         """That reply has come to its end; whether it is good is being found out, and told by `learn` or `lost`."""

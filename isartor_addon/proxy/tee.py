@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
@@ -18,6 +18,7 @@ from isartor_addon.core.ambiguous import ambiguous
 from isartor_addon.core.errors import BadReply
 from isartor_addon.core.exchange import Exchange
 from isartor_addon.core.fingerprint import Fingerprint
+from isartor_addon.core.live_body import LiveBody
 from isartor_addon.core.recording import Recording
 from isartor_addon.core.replay import named
 from isartor_addon.core.reply import Usage
@@ -80,8 +81,8 @@ class Tee:
         self.exchange = exchange
         self.told: Callable[[], Usage | None] = lambda: None
         """What is known of its usage besides what its body says; that counts more."""
-        self.chunks: list[bytes] = []
-        """What has come by, content encoding removed."""
+        self._body = LiveBody()
+        """What has come by."""
         self._came: list[float] = []
         """When; monotonic, seconds."""
         self._pipeline = pipeline
@@ -110,7 +111,12 @@ class Tee:
         except Undecodable as error:
             self._lose(str(error))
         else:
-            pipeline.began(exchange, headers)
+            pipeline.began(exchange, headers, self._body)
+
+    @property
+    def chunks(self) -> Sequence[bytes]:
+        """What has come by, content encoding removed."""
+        return self._body.chunks
 
     def __call__(self, data: bytes) -> bytes:
         """Look at `data` and hand it on."""
@@ -153,9 +159,8 @@ class Tee:
         chunk = self._decoder.feed(data)
         if not chunk:
             return
-        self.chunks.append(chunk)
         self._came.append(monotonic())
-        self._pipeline.grew(self.exchange, chunk)
+        self._body.add(chunk)
         if self._terminal and self._is_terminal(chunk):
             self._learn()
 
@@ -258,8 +263,7 @@ class Tee:
 
     def _lose(self, reason: str) -> None:
         self._ended = True
-        came = tuple(self.chunks)
-        self.chunks.clear()
+        came, self._body = tuple(self.chunks), LiveBody()
         self._pipeline.lost(self.exchange, reason)
         self._settle(came)
 

@@ -10,10 +10,11 @@ from isartor_addon.core.errors import NotRecorded
 from isartor_addon.core.exchange import CacheUse, Exchange
 from isartor_addon.core.fingerprint import Fingerprint
 from isartor_addon.core.identity import ANYONE, key_for
-from isartor_addon.core.outcome import Answer, Refuse, Stream
+from isartor_addon.core.live_body import LiveBody
+from isartor_addon.core.outcome import Answer, Outcome, Refuse, Stream
 from isartor_addon.core.prompt import Part, Text
 from isartor_addon.core.recording import Entry
-from isartor_addon.layers.exact.layer import ExactLayer, Lifetimes
+from isartor_addon.layers.exact.layer import LONGEST_FLIGHT_S, ExactLayer, Lifetimes
 
 from .play import BODY, CHAT, FakeAnswers, FakeClock, exact, exchange, recording
 
@@ -30,6 +31,15 @@ def taught(answers: FakeAnswers, **said: object) -> ExactLayer:
     assert asyncio.run(layer.ask(asked)) is None
     layer.learn(asked, recording(**said))  # type: ignore[arg-type]
     return layer
+
+
+def comes(layer: ExactLayer, leader: Exchange, *chunks: bytes) -> LiveBody:
+    """What the leader asked for begins to be answered, and goes on."""
+    body = LiveBody()
+    layer.began(leader, (("content-type", "text/event-stream"),), body)
+    for chunk in chunks:
+        body.add(chunk)
+    return body
 
 
 def test_answers_what_it_learned_byte_for_byte(answers: FakeAnswers) -> None:
@@ -239,18 +249,41 @@ def test_followers_of_a_stream_read_along(answers: FakeAnswers) -> None:
     async def scene() -> list[bytes]:
         layer, leader = exact(answers), exchange(mode="sse")
         assert await layer.ask(leader) is None
-        layer.began(leader, (("content-type", "text/event-stream"),))
-        layer.grew(leader, b"one")
+        body = comes(layer, leader, b"one")
         outcome = await layer.ask(exchange(mode="sse"))
         assert isinstance(outcome, Stream)
         assert (("content-type", "text/event-stream"),) == outcome.headers
         reading = asyncio.ensure_future(read(outcome.chunks()))
         await settle()
-        layer.grew(leader, b"two")
+        body.add(b"two")
         layer.learn(leader, recording())
         return await reading
 
     assert [b"one", b"two"] == asyncio.run(scene())
+
+
+def test_a_call_that_nobody_joins_any_more_still_answers_who_follows_it(answers: FakeAnswers) -> None:
+    """After half an hour the next that asks leads a call of its own; those who follow the old one get its answer."""
+
+    async def scene() -> tuple[Outcome | None, bool, bool]:
+        layer, old, new = exact(answers), exchange(), exchange()
+        assert await layer.ask(old) is None
+        follower = asyncio.ensure_future(layer.ask(exchange()))
+        await settle()
+        answers.clock.now += LONGEST_FLIGHT_S + 1
+        assert await layer.ask(new) is None
+        joined = asyncio.ensure_future(layer.ask(exchange()))
+        await settle()
+        layer.learn(old, recording())
+        outcome = await follower
+        waits = not joined.done()
+        layer.lost(new, "cut")
+        return outcome, waits, isinstance(await joined, Answer)
+
+    outcome, waits, answered = asyncio.run(scene())
+    assert isinstance(outcome, Answer)
+    assert waits
+    assert answered
 
 
 def test_followers_go_where_their_leader_was_answered(answers: FakeAnswers) -> None:
@@ -353,7 +386,7 @@ def test_a_socket_waits_for_what_is_about_to_land(answers: FakeAnswers) -> None:
     async def scene() -> tuple[bool, object]:
         layer, leader = exact(answers), exchange(mode="ws")
         assert await layer.ask(leader) is None
-        layer.grew(leader, BODY)
+        comes(layer, leader, BODY)
         layer.ended(leader)
         again = asyncio.ensure_future(layer.ask(exchange(mode="ws")))
         await settle()
@@ -412,8 +445,7 @@ def test_a_follower_of_another_run_does_not_read_along(answers: FakeAnswers) -> 
     async def scene() -> object:
         layer, leader = exact(answers), _with_scratchpad(one)
         assert await layer.ask(leader) is None
-        for chunk in stream:
-            layer.grew(leader, chunk)
+        comes(layer, leader, *stream)
         follower = asyncio.ensure_future(layer.ask(_with_scratchpad(two)))
         await settle()
         assert not follower.done()
@@ -437,7 +469,7 @@ def test_a_follower_of_another_session_reads_along_where_the_request_names_none(
     async def scene() -> object:
         layer, leader = exact(answers), exchange(mode="sse", session="0b9d5f6e-1111-4111-8111-000000000001")
         assert await layer.ask(leader) is None
-        layer.grew(leader, b"one")
+        comes(layer, leader, b"one")
         return await layer.ask(exchange(mode="sse", session="0b9d5f6e-1111-4111-8111-000000000002"))
 
     assert isinstance(asyncio.run(scene()), Stream)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from isartor_addon.core.errors import BadReply
+from isartor_addon.core.live_body import LiveBody
 from isartor_addon.layers.exact.flight import Flight
 
 
@@ -17,12 +18,14 @@ def test_followers_get_everything_from_the_first_byte() -> None:
     """One who joins late gets what has already come, then the rest as it comes."""
 
     async def scene() -> tuple[list[bytes], list[bytes]]:
-        flight = Flight("leader", "sse", 0.0, run_ids={})
+        flight, body = Flight("leader", "sse", 0.0, run_ids={}), LiveBody()
         early = asyncio.ensure_future(read(flight))
-        flight.grew(b"one")
+        await asyncio.sleep(0)
+        flight.began((), body)
+        body.add(b"one")
         await asyncio.sleep(0)
         late = asyncio.ensure_future(read(flight))
-        flight.grew(b"two")
+        body.add(b"two")
         await asyncio.sleep(0)
         flight.end("landed")
         return await early, await late
@@ -34,9 +37,10 @@ def test_a_cut_is_told() -> None:
     """A follower whose leader is lost in mid-stream is told, not left waiting nor given a short answer as whole."""
 
     async def scene() -> None:
-        flight = Flight("leader", "sse", 0.0, run_ids={})
+        flight, body = Flight("leader", "sse", 0.0, run_ids={}), LiveBody()
+        flight.began((), body)
         follower = asyncio.ensure_future(read(flight))
-        flight.grew(b"one")
+        body.add(b"one")
         await asyncio.sleep(0)
         flight.end("lost")
         await follower
@@ -50,10 +54,10 @@ def test_waiting_ends_at_the_first_byte_or_at_the_end(streaming: bool) -> None:
     """Whoever can read along is called at the first byte, the others at the end."""
 
     async def scene() -> list[str]:
-        flight, seen = Flight("leader", "sse", 0.0, run_ids={}), []
+        flight, body, seen = Flight("leader", "sse", 0.0, run_ids={}), LiveBody(), []
         waiting = asyncio.ensure_future(flight.settled(streaming=streaming))
         waiting.add_done_callback(lambda done: seen.append(done.result()))
-        for step in (lambda: flight.began(()), lambda: flight.grew(b"x"), lambda: flight.end("landed")):
+        for step in (lambda: flight.began((), body), lambda: body.add(b"x"), lambda: flight.end("landed")):
             step()
             await asyncio.sleep(0)
             await asyncio.sleep(0)

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Literal
 
 from isartor_addon.core.errors import BadReply
+from isartor_addon.core.live_body import LiveBody
 from isartor_addon.core.reply import Usage
 
 Ended = Literal["landed", "lost", "outdone"]
@@ -28,15 +29,15 @@ class Flight:
         """The leader's own ids, by name; its answer may say them."""
         self.started = started
         """Monotonic, seconds."""
-        self.state: State = "waiting"
         self.headers: tuple[tuple[str, str], ...] = ()
-        self.chunks: list[bytes] = []
         self.whole = False
         """Whether the reply has come to its end, and is being checked: it lands, or is lost, any moment."""
         self.leased = False
         """Whether other processes wait for it too."""
         self.usage: Usage | None = None
         """What the provider counted, once it has landed."""
+        self._ended: Ended | None = None
+        self._body = LiveBody()
         self._changed: asyncio.Event | None = None
         """Set at the next change; there is one only while somebody waits for it."""
 
@@ -45,29 +46,32 @@ class Flight:
         """Whether a follower waits for what comes next."""
         return self._changed is not None
 
-    def began(self, headers: tuple[tuple[str, str], ...]) -> None:
-        """The reply's head is here."""
-        self.headers = headers
+    @property
+    def state(self) -> State:
+        """How far it is."""
+        if self._ended is not None:
+            return self._ended
+        return "streaming" if self._body.chunks else "waiting"
 
-    def grew(self, chunk: bytes) -> None:
-        """More of the reply is here."""
-        self.chunks.append(chunk)
-        self.state = "streaming"
+    def began(self, headers: tuple[tuple[str, str], ...], body: LiveBody) -> None:
+        """The reply's head is here, and `body` is to come."""
+        self.headers, self._body = headers, body
         if self._changed is not None:
-            self._turn("streaming")
+            body.changed = self._turn
 
     def end(self, state: Ended) -> None:
         """Nothing more will come."""
-        self._turn(state)
+        self._ended = state
+        self._turn()
 
-    def _turn(self, state: State) -> None:
-        self.state = state
+    def _turn(self) -> None:
         if self._changed is not None:
             self._changed.set()
-            self._changed = None
+            self._changed = self._body.changed = None
 
     async def _change(self) -> None:
         self._changed = self._changed or asyncio.Event()
+        self._body.changed = self._turn
         await self._changed.wait()
 
     async def settled(self, *, streaming: bool) -> State:
@@ -85,9 +89,9 @@ class Flight:
         """
         sent = 0
         while True:
-            while sent < len(self.chunks):
+            while sent < len(self._body.chunks):
                 sent += 1
-                yield self.chunks[sent - 1]
+                yield self._body.chunks[sent - 1]
             if self.state == "landed":
                 return
             if self.state == "lost":

@@ -11,6 +11,7 @@ from isartor_addon.core.errors import NotRecorded
 from isartor_addon.core.exchange import Exchange
 from isartor_addon.core.fingerprint import Fingerprint
 from isartor_addon.core.identity import ANYONE, key_for
+from isartor_addon.core.live_body import LiveBody
 from isartor_addon.core.outcome import Answer, Outcome, Refuse, Stream
 from isartor_addon.core.recording import Entry, Recording
 from isartor_addon.core.replay import changed_ids
@@ -77,6 +78,9 @@ class ExactLayer(Layer):
         self._replay_only = replay_only
         self._stale_s = stale_s
         self._flights: dict[str, Flight] = {}
+        """Who asks joins one of these; by key of what is asked."""
+        self._led: dict[str, Flight] = {}
+        """The same by their leaders' ids, also those that have lasted so long that nobody joins them any more."""
 
     def peek(self, exchange: Exchange) -> Outcome | None:
         """Answer from memory."""
@@ -125,24 +129,19 @@ class ExactLayer(Layer):
                 exchange.note(self.tag, "miss")
                 return None
 
-    def began(self, exchange: Exchange, headers: tuple[tuple[str, str], ...]) -> None:
-        """The shared call is being answered."""
-        if flight := self._own_flight(exchange):
-            flight.began(headers)
-
-    def grew(self, exchange: Exchange, chunk: bytes) -> None:
-        """Pass it on to the followers."""
-        if flight := self._own_flight(exchange):
-            flight.grew(chunk)
+    def began(self, exchange: Exchange, headers: tuple[tuple[str, str], ...], body: LiveBody) -> None:
+        """The shared call is being answered: its followers may read along."""
+        if flight := self._led.get(exchange.id):
+            flight.began(headers, body)
 
     def ended(self, exchange: Exchange) -> None:
         """Who asks now waits for what is about to land."""
-        if flight := self._own_flight(exchange):
+        if flight := self._led.get(exchange.id):
             flight.whole = True
 
     def awaited(self, exchange: Exchange) -> bool:
         """Whether followers wait for its end."""
-        flight = self._own_flight(exchange)
+        flight = self._led.get(exchange.id)
         return flight is not None and flight.awaited
 
     def learn(self, exchange: Exchange, recording: Recording) -> None:
@@ -152,7 +151,7 @@ class ExactLayer(Layer):
             if reason := self._not_storable(exchange):
                 exchange.note(self.tag, "not-stored", reason)
             else:
-                if flight := self._own_flight(exchange):
+                if flight := self._led.get(exchange.id):
                     flight.usage = recording.usage
                 self._file(exchange, recording)
                 state = "landed"
@@ -178,7 +177,7 @@ class ExactLayer(Layer):
             scope=scope.key,
             words=scope.words,
         )
-        flight = self._own_flight(exchange)
+        flight = self._led.get(exchange.id)
         if self._leases is not None and flight is not None and flight.leased:
             flight.leased = False  # other processes find the answer on disk only: they wait until it is there
             self._answers.put(entry, partial(self._leases.drop, identity.key))
@@ -238,7 +237,7 @@ class ExactLayer(Layer):
         if self._single_flight:
             identity = exchange.identity
             flight = Flight(exchange.id, exchange.mode, self._clock.monotonic(), run_ids=identity.run_ids)
-            self._flights[identity.key] = flight
+            self._flights[identity.key] = self._led[exchange.id] = flight
             answer = await self._await_others(flight, exchange) if self._leases is not None else None
             if answer is not None:
                 self._land(exchange, "landed")
@@ -270,13 +269,10 @@ class ExactLayer(Layer):
         headers, by = parted(flight.headers)
         return Stream(self.tag, chunks, headers, told=by, usage=lambda: flight.usage)
 
-    def _own_flight(self, exchange: Exchange) -> Flight | None:
-        flight = self._flights.get(exchange.identity.key)
-        return flight if flight is not None and flight.leader == exchange.id else None
-
     def _land(self, exchange: Exchange, state: Ended) -> None:
-        if flight := self._own_flight(exchange):
-            del self._flights[exchange.identity.key]
+        if flight := self._led.pop(exchange.id, None):
+            if self._flights.get(exchange.identity.key) is flight:
+                del self._flights[exchange.identity.key]
             if flight.leased and self._leases is not None:
                 self._leases.drop(exchange.identity.key)
             flight.end(state)
