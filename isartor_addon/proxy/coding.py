@@ -26,6 +26,8 @@ class BodyTooLarge(Exception):
 class ContentDecoder:
     """Removes a body's content encodings, piece by piece."""
 
+    __slots__ = ("_decoders", "_left")
+
     def __init__(self, encodings: str, *, limit: int) -> None:
         """
         Args:

@@ -116,7 +116,7 @@ class Shortcut(asyncio.BufferedProtocol):
         if cipher is None:
             data = bytes(_view[:size])
         else:
-            data, reaction, ended = cipher.decrypt(size)
+            data, reaction, ended = cipher.decrypt(0, size)
             if reaction:
                 transport.write(reaction)
         if not data:

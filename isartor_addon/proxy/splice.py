@@ -14,6 +14,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable
+from time import monotonic
 
 from mitmproxy import ctx, http
 
@@ -28,8 +29,11 @@ logger = logging.getLogger(__name__)
 
 WAITING = 128 * 1024
 """A client that is behind by more bytes makes the provider wait."""
+NOTE_S = 1.0
+"""mitmproxy need not know to a second when something came last: it ends connections after minutes."""
 _CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})\r\n")
-_view = memoryview(RECEIVED)[:PIECE]
+_view = memoryview(RECEIVED)
+_piece = _view[:PIECE]
 
 type Look = Callable[[bytes], bytes]
 
@@ -99,11 +103,32 @@ class Watch:
 class Splice(asyncio.BufferedProtocol):
     """The short way of one reply's body; the protocol of the provider's socket meanwhile."""
 
+    # Between two pieces others use the processor: what is spread over less memory is back in its cache sooner.
+    __slots__ = (
+        "_at",
+        "_before",
+        "_between",
+        "_chunked",
+        "_ended",
+        "_gather",
+        "_incoming",
+        "_look",
+        "_note_at",
+        "_outgoing",
+        "_tasks",
+        "_to",
+        "_upstream",
+        "_waits",
+        "transport",
+    )
+
     def __init__(self, at: Junction, look: Look | None, *, tasks: Tasks, gather: Gather) -> None:
         self._at = at
+        self._upstream = at.reading.conn
         self._look = look
         self._tasks = tasks
         self._gather = gather
+        self._note_at = 0.0
         self._incoming = at.server_cipher
         self._outgoing = at.client_cipher
         self._chunked = at.chunked
@@ -112,6 +137,8 @@ class Splice(asyncio.BufferedProtocol):
         self._to = at.client_writer.transport
         self._before = self.transport.get_protocol()
         self._waits = False
+        self._ended = False
+        """Whether mitmproxy must do the rest."""
 
     def begin(self) -> None:
         """Take the socket over."""
@@ -121,50 +148,61 @@ class Splice(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the next bytes go."""
-        return _view
+        return _piece
 
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes have come from the provider."""
-        if not self._at.alive():
-            return
+        self.send(self.take(0, nbytes))
+
+    def take(self, at: int, size: int) -> bytes:
+        """See `Member`: what is to go to the client of what has come."""
+        if not self._upstream.connected:  # mitmproxy does not want it any more
+            return b""
+        now = monotonic()
+        if now >= self._note_at:
+            self._note_at = now + NOTE_S
+            self._at.note_activity()
         try:
-            ended = self._pass_on(nbytes)
+            return self._pass_on(at, size)
         except Exception as error:
             logger.warning("a stream broke: %s", describe_fault(error))
+            self._ended = False
             self.transport.abort()
-            return
-        if ended:
+            return b""
+
+    def send(self, data: bytes) -> None:
+        """See `Member`; after the last bytes the socket is given back, after too many it waits."""
+        if data and not self._to.is_closing():
+            self._to.write(data)
+        if self._ended:
             self._end()
         elif not self._waits and self._to.get_write_buffer_size() > WAITING:
             self._waits = True
             self._gather.hold(self)
             self._tasks.start(self._go_on())
 
-    def _pass_on(self, size: int) -> bool:
-        """Give the client what has come of the body; whether mitmproxy must go on."""
-        ended = False
+    def _pass_on(self, at: int, size: int) -> bytes:
         if self._incoming is None:
-            data = bytes(_view[:size])
+            data = bytes(_view[at : at + size])
         else:
-            data, answer, ended = self._incoming.decrypt(size)
+            data, answer, self._ended = self._incoming.decrypt(at, size)
             if answer:
                 self.transport.write(answer)
         if not data:
-            return ended
-        payload = _only_chunk(data) if self._between else None
+            return b""
+        payload = _whole_chunks(data) if self._between else None
         if payload is not None:
             framed = data if self._chunked else payload
         else:
             payload, done = self._at.read(data)
-            ended = ended or done
-            self._between = not ended and self._at.between_chunks()
+            self._ended = self._ended or done
+            self._between = not self._ended and self._at.between_chunks()
             framed = b"%x\r\n%b\r\n" % (len(payload), payload) if self._chunked else payload
-        if payload:
-            if self._look is not None:
-                self._look(payload)
-            if not self._to.is_closing():
-                self._to.write(framed if self._outgoing is None else self._outgoing.encrypt(framed))
-        return ended
+        if not payload:
+            return b""
+        if self._look is not None:
+            self._look(payload)
+        return framed if self._outgoing is None else self._outgoing.encrypt(framed)
 
     async def _go_on(self) -> None:
         """Read on when the client has caught up."""
@@ -203,13 +241,17 @@ class Splice(asyncio.BufferedProtocol):
         self._before.resume_writing()
 
 
-def _only_chunk(data: bytes) -> bytes | None:
-    """The payload, if `data` is exactly one chunk (RFC 9112, 7.1) and not the last."""
-    head = _CHUNK.match(data)
-    if head is None:
-        return None
-    size = int(head[1], 16)
-    begin = head.end()
-    if not size or len(data) != begin + size + 2 or not data.endswith(b"\r\n"):
-        return None
-    return data[begin:-2]
+def _whole_chunks(data: bytes) -> bytes | None:
+    """The payload, if `data` is exactly one chunk or several (RFC 9112, 7.1) and not the last."""
+    pieces, at = [], 0
+    while at < len(data):
+        head = _CHUNK.match(data, at)
+        if head is None:
+            return None
+        begin = head.end()
+        end = begin + int(head[1], 16)
+        if end == begin or data[end : end + 2] != b"\r\n":
+            return None
+        pieces.append(data[begin:end])
+        at = end + 2
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

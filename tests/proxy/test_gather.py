@@ -7,6 +7,7 @@ import random
 import socket
 
 from isartor_addon.proxy.gather import FEW, MANY, Gather
+from isartor_addon.proxy.internals_streams import RECEIVED
 
 
 class Reader(asyncio.BufferedProtocol):
@@ -14,7 +15,6 @@ class Reader(asyncio.BufferedProtocol):
 
     def __init__(self, gather: Gather) -> None:
         self.gather = gather
-        self.buffer = memoryview(bytearray(1000))
         self.got = b""
         self.ended = asyncio.Event()
         self.transport: asyncio.Transport
@@ -24,10 +24,16 @@ class Reader(asyncio.BufferedProtocol):
         self.transport = transport
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self.buffer
+        return memoryview(RECEIVED)
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.got += bytes(self.buffer[:nbytes])
+        self.send(self.take(0, nbytes))
+
+    def take(self, at: int, size: int) -> bytes:
+        return bytes(memoryview(RECEIVED)[at : at + size])
+
+    def send(self, data: bytes) -> None:
+        self.got += data
 
     def eof_received(self) -> None:
         self.gather.end(self)
