@@ -10,8 +10,9 @@ import sqlite3
 import threading
 import zlib
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
+from itertools import batched
 from pathlib import Path
 
 import orjson
@@ -22,9 +23,13 @@ from isartor_addon.core.fingerprint import Fingerprint, differences
 from isartor_addon.observe.record import Record, dump, load, record_of
 
 KEPT = 2000
-"""Exchanges that are remembered."""
+"""Exchanges that are remembered,"""
+SLACK = 200
+"""and so many more, so that there is seldom something to remove."""
 GATHER_S = 0.25
 """Records are gathered for so long before they are written."""
+AT_ONCE = 200
+"""Rows of one statement: SQLite may not take more than 999 values."""
 MOST_WAITING = 500
 MOST_WAITING_BYTES = 32 << 20
 LARGEST_PRINTED = 4 << 20
@@ -33,8 +38,6 @@ LARGEST_PRINTED = 4 << 20
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS exchanges (
     id INTEGER PRIMARY KEY, flow TEXT NOT NULL, key TEXT NOT NULL, content TEXT NOT NULL, data BLOB NOT NULL);
-CREATE INDEX IF NOT EXISTS by_flow ON exchanges (flow);
-CREATE INDEX IF NOT EXISTS by_key ON exchanges (key);
 CREATE TABLE IF NOT EXISTS prints (content TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
 """
 
@@ -227,18 +230,27 @@ class Journal:
         return connection
 
     def _insert(self, connection: sqlite3.Connection, batch: list[tuple[Record, Fingerprint | None]]) -> None:
-        connection.executemany(
-            "INSERT INTO exchanges (flow, key, content, data) VALUES (?, ?, ?, ?)",
-            [(record.flow, record.key, record.content, dump(record)) for record, _ in batch],
-        )
-        for record, prints in batch:
-            known = "SELECT 1 FROM prints WHERE content = ?"
-            if prints is not None and connection.execute(known, (record.content,)).fetchone() is None:
-                data = zlib.compress(orjson.dumps(prints.take()), 1)
-                connection.execute("INSERT OR IGNORE INTO prints VALUES (?, ?)", (record.content, data))
-        (last,) = connection.execute("SELECT max(id) FROM exchanges").fetchone()
-        if connection.execute("DELETE FROM exchanges WHERE id <= ?", (last - KEPT,)).rowcount:
+        rows = [(record.flow, record.key, record.content, dump(record)) for record, _ in batch]
+        _insert_all(connection, "INSERT INTO exchanges (flow, key, content, data)", rows)
+        prints = {record.content: prints for record, prints in batch if prints is not None}
+        asked = ", ".join("?" * len(prints))
+        known = connection.execute(f"SELECT content FROM prints WHERE content IN ({asked})", tuple(prints))  # noqa: S608
+        for (content,) in known.fetchall():
+            del prints[content]
+        taken = [(content, zlib.compress(orjson.dumps(each.take()), 1)) for content, each in prints.items()]
+        _insert_all(connection, "INSERT OR IGNORE INTO prints (content, data)", taken)
+        ends = "SELECT (SELECT min(id) FROM exchanges), (SELECT max(id) FROM exchanges)"
+        first, last = connection.execute(ends).fetchone()
+        if last - first >= KEPT + SLACK:
+            connection.execute("DELETE FROM exchanges WHERE id <= ?", (last - KEPT,))
             connection.execute("DELETE FROM prints WHERE content NOT IN (SELECT content FROM exchanges)")
+
+
+def _insert_all(connection: sqlite3.Connection, into: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert rows by few statements: between two of them the interpreter changes threads, and a request may wait."""
+    for some in batched(rows, AT_ONCE):
+        row = f"({', '.join('?' * len(some[0]))})"
+        connection.execute(f"{into} VALUES {', '.join([row] * len(some))}", [value for each in some for value in each])
 
 
 def _corrupt(error: Exception) -> bool:

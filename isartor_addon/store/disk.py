@@ -7,8 +7,9 @@ bound in bytes holds. Every fault comes out as one exception, `Fault`, which say
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
+from itertools import batched
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +38,8 @@ OPENING_S = 2.0
 _CULL_EVERY = 100
 """A hundredth of the bound has been written: time to see that it is kept."""
 _KEYS_AT_ONCE = 2000
+_ASKED_AT_ONCE = 500
+"""SQLite may not take more than 999 values."""
 
 
 class Item(NamedTuple):
@@ -103,6 +106,7 @@ class Database:
         self._size = size_bytes
         self._timeout_s = timeout_s
         self._written = 0
+        self._looking: sqlite3.Connection | None = None
         self._file = Watched(self.path)
         with self._file.faults():
             make_directory(directory)
@@ -122,6 +126,10 @@ class Database:
             eviction_policy="none" if self._size is None else "least-recently-used",
             **SETTINGS,
         )
+
+    def _open_to_read(self) -> sqlite3.Connection:
+        uri = f"{self.path.absolute().as_uri()}?mode=ro"
+        return sqlite3.connect(uri, uri=True, timeout=self._timeout_s)
 
     def _try_lock(self) -> None:
         """Fail within the timeout where diskcache's set-up would go on trying for a minute."""
@@ -163,9 +171,22 @@ class Database:
                     with suppress(Refused):
                         self._cache.get(key)
 
-    def __contains__(self, key: str) -> bool:
+    def which(self, keys: Sequence[str]) -> set[str]:
+        """
+        Those of `keys` that are there, by few looks.
+
+        Raises:
+            Fault: it cannot be read now.
+        """
+        there: set[str] = set()
         with self._file.faults():
-            return key in self._cache
+            if self._looking is None:
+                self._looking = self._open_to_read()
+            for some in batched(keys, _ASKED_AT_ONCE):
+                asked = ", ".join("?" * len(some))
+                rows = self._looking.execute(f"SELECT key FROM Cache WHERE raw = 1 AND key IN ({asked})", some)  # noqa: S608
+                there.update(key for (key,) in rows)
+        return there
 
     def put(self, *items: Item) -> None:
         """
@@ -208,8 +229,7 @@ class Database:
         """
         with self._file.faults():
             self._file.check()
-            uri = f"{self.path.absolute().as_uri()}?mode=ro"
-            with closing(sqlite3.connect(uri, uri=True, timeout=self._timeout_s)) as connection:
+            with closing(self._open_to_read()) as connection:
                 rows = connection.execute(
                     "SELECT key, tag FROM Cache WHERE raw = 1 AND key >= ? AND key < ?"
                     " AND (expire_time IS NULL OR expire_time > CAST(strftime('%s', 'now') AS REAL))",
@@ -226,8 +246,7 @@ class Database:
         """
         with self._file.faults():
             self._file.check()
-            uri = f"{self.path.absolute().as_uri()}?mode=ro"
-            with closing(sqlite3.connect(uri, uri=True, timeout=self._timeout_s)) as connection:
+            with closing(self._open_to_read()) as connection:
                 # The index has all of this, so that no value is read.
                 found = connection.execute("SELECT key FROM Cache WHERE raw = 1")
                 while rows := found.fetchmany(_KEYS_AT_ONCE):
@@ -264,3 +283,5 @@ class Database:
         """Let go of the files; in the thread that used them."""
         with suppress(sqlite3.Error):
             self._cache.close()
+        if self._looking is not None:
+            self._looking.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -80,11 +80,12 @@ class Rooms:
                 raise Damaged(str(error)) from error
         return None
 
-    def write(self, entries: Iterable[Entry], now: float) -> None:
+    def write(self, entries: Sequence[Entry], now: float) -> None:
         """Keep `entries`, one of a key; pinned if they say so or if the ones they replace were."""
         pinned, common = [], []
+        were_pinned = self._pinned.which([entry.key for entry in entries])
         for entry in entries:
-            if entry.pinned or entry.key in self._pinned:
+            if entry.pinned or entry.key in were_pinned:
                 pinned.append(Item(entry.key, dump(entry), None, _tag(entry)))
                 continue
             data = dump(entry)

@@ -93,16 +93,30 @@ def test_newest_first_and_newest_found(tmp_path):
 
 
 def test_bounded(tmp_path, monkeypatch):
-    """Only so many are kept, and the fingerprints of the others go with them."""
+    """Only so many are kept and some more, and the fingerprints of the others go with them."""
     monkeypatch.setattr(module, "KEPT", 10)
+    monkeypatch.setattr(module, "SLACK", 4)
     with opened(tmp_path) as journal:
         for number in range(35):
             journal.record(exchange(number, prompt=f"prompt {number}"), layer="l3")
             if number % 5 == 0:
                 assert journal.flush()
-        assert [f"flow-{number}" for number in range(34, 24, -1)] == [record.flow for record in journal.recent(100)]
+        kept = [record.flow for record in journal.recent(100)]
+        assert 10 <= len(kept) <= 14
+        assert [f"flow-{number}" for number in range(34, 34 - len(kept), -1)] == kept
     with closing(sqlite3.connect(journal.path)) as connection:
-        assert [(10,)] == connection.execute("SELECT count(*) FROM prints").fetchall()
+        assert [(len(kept),)] == connection.execute("SELECT count(*) FROM prints").fetchall()
+
+
+def test_one_write_of_more_than_one_statement_takes(tmp_path, monkeypatch):
+    """However many are gathered, all are written."""
+    monkeypatch.setattr(module, "AT_ONCE", 3)
+    with opened(tmp_path) as journal:
+        for number in range(20):
+            journal.record(exchange(number, prompt=f"prompt {number}"), layer="l3")
+        assert [f"flow-{number}" for number in range(19, -1, -1)] == [record.flow for record in journal.recent(100)]
+    with closing(sqlite3.connect(journal.path)) as connection:
+        assert [(20,)] == connection.execute("SELECT count(*) FROM prints").fetchall()
 
 
 def test_nearest(tmp_path):
