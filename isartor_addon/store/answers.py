@@ -22,6 +22,7 @@ from isartor_addon.core.recording import Entry
 from isartor_addon.layers.ports import Clock
 from isartor_addon.store.epoch import Epoch
 from isartor_addon.store.form import Damaged
+from isartor_addon.store.gathering import Gathering
 from isartor_addon.store.known import MOST_KEYS, KeysRead
 from isartor_addon.store.memory import COUNTERS, Memory
 from isartor_addon.store.rooms import Rooms
@@ -30,10 +31,10 @@ from isartor_addon.store.worker import Worker
 
 GET_S = 0.5
 """A `get` that takes longer is a miss."""
-GATHER_S = 0.01
-"""Entries are gathered for so long before they are written, in one transaction: being woken and committing is most of
-the work. Less than what another process's request for the same waits at least.
-"""
+GATHER_S = 0.05
+"""Entries are gathered for so long before they are written, in one transaction."""
+GATHER_STREAM_S = 0.01
+"""The same where one of them came as a stream: less than another process's request for the same stream waits."""
 COUNT_S = 1.0
 """How long counters may be ahead of what is written down."""
 PATIENCE_S = 60.0
@@ -63,10 +64,7 @@ class AnswerStore:
         self._clock = clock
         self._switch = Switch("the cache on disk", clock, "answers are kept in memory only")
         self._closed = False
-        self._batch: list[_Put] | None = None
-        """What is being gathered."""
-        self._gathering = threading.Lock()
-        self._hurry = threading.Event()
+        self._gathering = Gathering[_Put]()
         self._counting: threading.Timer | None = None
         with suppress(OSError):
             make_directory(directory)
@@ -153,7 +151,7 @@ class AnswerStore:
         if self._counting is not None:
             self._counting.cancel()
         self._write.soon(self._tell)
-        self._hurry.set()
+        self._gathering.hurry()
         self._read.close()
         self._write.close()
 
@@ -278,7 +276,7 @@ class AnswerStore:
     def _ask[T](self, work: Callable[[Rooms], T | None]) -> T | None:
         """Have `work` done by the writer, after all that was put, and wait for it; None when the disk is off."""
         done = self._write.soon(work) if self._usable() else None
-        self._hurry.set()
+        self._gathering.hurry()
         try:
             return done.result(PATIENCE_S) if done is not None else None
         except TimeoutError:
@@ -311,18 +309,15 @@ class AnswerStore:
         self._memory.have_read(ticket, keys)
 
     def _gather(self, put: _Put) -> None:
-        with self._gathering:
-            if self._batch is not None:
-                self._batch.append(put)
-                return
-            batch = self._batch = [put]
+        batch = self._gathering.add(put, GATHER_S if put.entry.recording.mode == "json" else GATHER_STREAM_S)
+        if batch is None:
+            return
         if self._write.soon(partial(self._store, batch=batch), partial(self._stored, batch)) is None:
             self._stored(batch)
 
     def _store(self, rooms: Rooms, batch: list[_Put]) -> None:
-        self._hurry.wait(GATHER_S)
-        self._hurry.clear()
-        self._complete(batch)
+        self._gathering.wait()
+        self._gathering.complete(batch)
         entries = [put.entry for put in batch if self._memory.waits(put.entry)]
         if not entries:
             return
@@ -333,15 +328,9 @@ class AnswerStore:
             self.imported = True
         self._epoch.note([entry.key for entry in entries])
 
-    def _complete(self, batch: list[_Put]) -> None:
-        """Let nothing more come to it."""
-        with self._gathering:
-            if self._batch is batch:
-                self._batch = None
-
     def _stored(self, batch: list[_Put]) -> None:
         """It is on disk, or has been given up."""
-        self._complete(batch)
+        self._gathering.complete(batch)
         for put in batch:
             put.done()
 
