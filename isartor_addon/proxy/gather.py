@@ -1,8 +1,8 @@
 """Reads the sockets of many streams together, every three milliseconds, instead of each one when something comes.
 
 Being woken costs the system more than reading does, and models speak in small pieces. So where many streams are under
-way, this process sleeps a little and then reads all that have something; a few are read at once. First all are read,
-then all is worked on, then all is sent: the processor finds the same code still at hand for the next stream.
+way, this process sleeps a little and then reads all that have something; a few are read at once. Of eight, all are
+read, then all is worked on, then all is sent: the processor finds the same code still at hand for the next stream.
 """
 
 from __future__ import annotations
