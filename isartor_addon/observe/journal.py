@@ -31,6 +31,7 @@ GATHER_S = 0.25
 AT_ONCE = 200
 """Rows of one statement: SQLite may not take more than 999 values."""
 MOST_WAITING = 500
+"""Records; more are lost. One statement asks for the fingerprints of all."""
 MOST_WAITING_BYTES = 32 << 20
 LARGEST_PRINTED = 4 << 20
 """Canonical requests of more bytes get no fingerprint: it would take the interpreter from others for too long."""
@@ -189,7 +190,7 @@ class Journal:
                 self._waiting_bytes = 0
                 self._changed.release()
                 try:
-                    written = self._write(batch)
+                    written = not batch or self._write(batch)
                 finally:
                     self._changed.acquire()
                 self._busy = self._hurry = False

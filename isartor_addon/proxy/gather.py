@@ -21,10 +21,10 @@ FEW = 8
 """until there are so few."""
 BATCH = 8
 """So many at a time: what is sent last has waited for the others."""
-PIECE = MOST // BATCH
+SHARE = MOST // BATCH
 """Bytes that are read of one at a time."""
 READS = 16
-"""How often one socket is read in its turn, as long as it has a whole piece."""
+"""How often one socket is read in its turn, as long as it fills its share."""
 _view = memoryview(RECEIVED)
 
 
@@ -37,7 +37,7 @@ class Member(Protocol):
         """Make of what lies there in `RECEIVED` what is to be sent; never raises."""
 
     def send(self, data: bytes) -> None:
-        """Send it."""
+        """Send it; never raises."""
 
 
 class Gather:
@@ -133,14 +133,14 @@ class Gather:
         # Whatever has been read is taken, also if its stream is left by now: nobody else will have it.
         for member, data in [(member, member.take(at, size)) for member, at, size in came]:
             member.send(data)
-        return [member for member, _, size in came if size == PIECE]
+        return [member for member, _, size in came if size == SHARE]
 
     def _receive(self, member: Member, at: int) -> int:
         """Read into `RECEIVED` at `at`; the number of bytes, 0 where there is nothing or somebody else is to see it."""
         if member not in self._files:
             return 0
         try:
-            size = os.readv(self._files[member], [_view[at : at + PIECE]])
+            size = os.readv(self._files[member], [_view[at : at + SHARE]])
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError:

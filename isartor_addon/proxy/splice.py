@@ -165,15 +165,16 @@ class Splice(asyncio.BufferedProtocol):
         try:
             return self._pass_on(at, size)
         except Exception as error:
-            logger.warning("a stream broke: %s", describe_fault(error))
-            self._ended = False
-            self.transport.abort()
+            self._break_off(error)
             return b""
 
     def send(self, data: bytes) -> None:
         """See `Member`; after the last bytes the socket is given back, after too many it waits."""
-        if data and not self._to.is_closing():
-            self._to.write(data)
+        try:
+            if data and not self._to.is_closing():
+                self._to.write(data)
+        except Exception as error:
+            self._break_off(error)
         if self._ended:
             self._end()
         elif not self._waits and self._to.get_write_buffer_size() > WAITING:
@@ -203,6 +204,12 @@ class Splice(asyncio.BufferedProtocol):
         if self._look is not None:
             self._look(payload)
         return framed if self._outgoing is None else self._outgoing.encrypt(framed)
+
+    def _break_off(self, error: Exception) -> None:
+        """The client must not take what it has for the whole."""
+        logger.warning("a stream broke: %s", describe_fault(error))
+        self._ended = False
+        self.transport.abort()
 
     async def _go_on(self) -> None:
         """Read on when the client has caught up."""

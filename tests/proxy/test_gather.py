@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
+from collections.abc import Callable
 
 from isartor_addon.proxy.gather import FEW, MANY, Gather
 from isartor_addon.proxy.internals_streams import RECEIVED
@@ -16,6 +17,7 @@ class Reader(asyncio.BufferedProtocol):
     def __init__(self, gather: Gather) -> None:
         self.gather = gather
         self.got = b""
+        self.on_take: Callable[[Reader], object] = lambda me: None
         self.ended = asyncio.Event()
         self.transport: asyncio.Transport
 
@@ -30,6 +32,7 @@ class Reader(asyncio.BufferedProtocol):
         self.send(self.take(0, nbytes))
 
     def take(self, at: int, size: int) -> bytes:
+        self.on_take(self)
         return bytes(memoryview(RECEIVED)[at : at + size])
 
     def send(self, data: bytes) -> None:
@@ -114,5 +117,24 @@ def test_what_is_held_is_not_read() -> None:
         await until(lambda: pairs[0][0].got == b"x")
         pairs[0][1].close()
         await pairs[0][0].ended.wait()
+
+    asyncio.run(run())
+
+
+def test_what_has_been_read_is_taken_whoever_leaves_meanwhile() -> None:
+    """A member that another one's piece makes leave is given what was read of it in the same turn."""
+
+    async def run() -> None:
+        gather = Gather()
+        pairs = [await opened(gather) for _ in range(MANY)]
+        others = [reader for reader, _ in pairs]
+        for reader, far in pairs:
+            reader.on_take = lambda me: [gather.end(each) for each in others if each is not me]
+            gather.begin(reader)
+            far.sendall(b"x")
+        await until(lambda: all(reader.got == b"x" for reader, _ in pairs))
+        for reader, far in pairs:
+            far.close()
+            await reader.ended.wait()
 
     asyncio.run(run())

@@ -251,6 +251,32 @@ def test_what_is_read_late_is_left_alone(runner: asyncio.Runner) -> None:
     assert b"" == runner.run(run())
 
 
+def test_a_client_that_cannot_be_written_to_breaks_its_own_stream_only(runner: asyncio.Runner) -> None:
+    """Nothing is raised where others' pieces wait for their turn; the provider's connection is cut."""
+
+    class Broken(Socket):
+        def write(self, data: bytes | bytearray | memoryview) -> None:
+            raise RuntimeError("unable to write")
+
+    class Provider(Socket):
+        aborted = False
+
+        def abort(self) -> None:
+            self.aborted = True
+
+    async def run() -> bool:
+        at, _, _ = joined(Reading("chunked"), chunked=True)
+        provider = Provider()
+        at.server_io.writer, at.client_io.writer = Writer(provider), Writer(Broken())  # type: ignore[assignment]
+        Splice(at, None, tasks=Tasks(), gather=Gather()).begin()
+        assert isinstance(provider.protocol, Splice)
+        RECEIVED[:8] = b"3\r\nabc\r\n"
+        provider.protocol.send(provider.protocol.take(0, 8))
+        return provider.aborted
+
+    assert runner.run(run())
+
+
 def test_rehearsal(runner: asyncio.Runner) -> None:
     """With the mitmproxy that is installed everything is where it should be."""
 
