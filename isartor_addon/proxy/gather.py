@@ -1,4 +1,4 @@
-"""Reads the sockets of many streams together, every three milliseconds, instead of each one when something comes.
+"""Reads the sockets of many streams together, every few milliseconds, instead of each one when something comes.
 
 Being woken costs the system more than reading does, and models speak in small pieces. So where many streams are under
 way, this process sleeps a little and then reads all that have something; a few are read at once. Of eight, all are
@@ -15,6 +15,10 @@ from typing import Protocol
 from isartor_addon.proxy.internals_streams import MOST, RECEIVED
 
 EVERY_S = 0.003
+CROWD = 75
+"""With so many streams or more, waking costs little beside reading:"""
+CROWD_EVERY_S = 0.002
+"""then they are read so often."""
 MANY = 16
 """With so many streams they are read together,"""
 FEW = 8
@@ -106,7 +110,7 @@ class Gather:
                 if members:
                     members = self._read_all(members)
         finally:
-            self._rest(began + EVERY_S)
+            self._rest(began + (EVERY_S if len(self._members) < CROWD else CROWD_EVERY_S))
 
     def _rest(self, until: float) -> None:
         """If there are still many, read them again at `until`: the loop's time, seconds."""

@@ -7,7 +7,7 @@ import random
 import socket
 from collections.abc import Callable
 
-from isartor_addon.proxy.gather import FEW, MANY, Gather
+from isartor_addon.proxy.gather import CROWD, FEW, MANY, Gather
 from isartor_addon.proxy.internals_streams import RECEIVED
 
 
@@ -66,7 +66,7 @@ def test_many_and_few_and_many_again() -> None:
 
     async def run() -> None:
         gather, chance = Gather(), random.Random(7)
-        pairs = [await opened(gather) for _ in range(3 * MANY)]
+        pairs = [await opened(gather) for _ in range(CROWD + MANY)]
         sent = dict.fromkeys(pairs, b"")
         for number, (reader, _) in enumerate(pairs):
             gather.begin(reader)
