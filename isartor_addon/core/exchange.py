@@ -111,6 +111,11 @@ class Exchange:
         """The client's session, empty where it declares none."""
         return self.identity.session
 
+    @property
+    def call(self) -> tuple[str, str]:
+        """Tells it from all others under way: the messages of one WebSocket share their flow's id."""
+        return self.id, self.identity.key
+
     def in_scope(self) -> Scope:
         """What of the request is fixed and what may be said in other words; found when it is first asked for."""
         if self.scope is None:

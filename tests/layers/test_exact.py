@@ -262,6 +262,32 @@ def test_followers_of_a_stream_read_along(answers: FakeAnswers) -> None:
     assert [b"one", b"two"] == asyncio.run(scene())
 
 
+def test_messages_of_one_socket_lead_calls_of_their_own(answers: FakeAnswers) -> None:
+    """They share an id. While the reply to one is checked the next one is asked: each lands its own."""
+
+    async def scene() -> tuple[object, bool, object]:
+        layer, one, two = exact(answers), exchange("2+2?", mode="ws"), exchange("3+3?", mode="ws")
+        two.id = one.id
+        assert await layer.ask(one) is None
+        assert await layer.ask(two) is None
+        following = [asyncio.ensure_future(layer.ask(exchange(question))) for question in ("2+2?", "3+3?")]
+        await settle()
+        layer.learn(one, recording())
+        first = await following[0]
+        waits = not following[1].done()
+        layer.learn(two, recording())
+        return first, waits, await following[1]
+
+    async def ordered() -> tuple[object, bool, object]:
+        async with asyncio.timeout(20):
+            return await scene()
+
+    first, waits, second = asyncio.run(ordered())
+    assert isinstance(first, Answer)
+    assert waits
+    assert isinstance(second, Answer)
+
+
 def test_a_call_that_nobody_joins_any_more_still_answers_who_follows_it(answers: FakeAnswers) -> None:
     """After half an hour the next that asks leads a call of its own; those who follow the old one get its answer."""
 

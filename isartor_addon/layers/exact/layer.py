@@ -79,8 +79,8 @@ class ExactLayer(Layer):
         self._stale_s = stale_s
         self._flights: dict[str, Flight] = {}
         """Who asks joins one of these; by key of what is asked."""
-        self._led: dict[str, Flight] = {}
-        """The same by their leaders' ids, also those that have lasted so long that nobody joins them any more."""
+        self._led: dict[tuple[str, str], Flight] = {}
+        """The same by their leaders' calls, also those that have lasted so long that nobody joins them any more."""
 
     def peek(self, exchange: Exchange) -> Outcome | None:
         """Answer from memory."""
@@ -131,17 +131,17 @@ class ExactLayer(Layer):
 
     def began(self, exchange: Exchange, headers: tuple[tuple[str, str], ...], body: LiveBody) -> None:
         """The shared call is being answered: its followers may read along."""
-        if flight := self._led.get(exchange.id):
+        if flight := self._led.get(exchange.call):
             flight.began(headers, body)
 
     def ended(self, exchange: Exchange) -> None:
         """Who asks now waits for what is about to land."""
-        if flight := self._led.get(exchange.id):
+        if flight := self._led.get(exchange.call):
             flight.whole = True
 
     def awaited(self, exchange: Exchange) -> bool:
         """Whether followers wait for its end."""
-        flight = self._led.get(exchange.id)
+        flight = self._led.get(exchange.call)
         return flight is not None and flight.awaited
 
     def learn(self, exchange: Exchange, recording: Recording) -> None:
@@ -151,7 +151,7 @@ class ExactLayer(Layer):
             if reason := self._not_storable(exchange):
                 exchange.note(self.tag, "not-stored", reason)
             else:
-                if flight := self._led.get(exchange.id):
+                if flight := self._led.get(exchange.call):
                     flight.usage = recording.usage
                 self._file(exchange, recording)
                 state = "landed"
@@ -177,7 +177,7 @@ class ExactLayer(Layer):
             scope=scope.key,
             words=scope.words,
         )
-        flight = self._led.get(exchange.id)
+        flight = self._led.get(exchange.call)
         if self._leases is not None and flight is not None and flight.leased:
             flight.leased = False  # other processes find the answer on disk only: they wait until it is there
             self._answers.put(entry, partial(self._leases.drop, identity.key))
@@ -237,7 +237,7 @@ class ExactLayer(Layer):
         if self._single_flight:
             identity = exchange.identity
             flight = Flight(exchange.id, exchange.mode, self._clock.monotonic(), run_ids=identity.run_ids)
-            self._flights[identity.key] = self._led[exchange.id] = flight
+            self._flights[identity.key] = self._led[exchange.call] = flight
             answer = await self._await_others(flight, exchange) if self._leases is not None else None
             if answer is not None:
                 self._land(exchange, "landed")
@@ -270,7 +270,7 @@ class ExactLayer(Layer):
         return Stream(self.tag, chunks, headers, told=by, usage=lambda: flight.usage)
 
     def _land(self, exchange: Exchange, state: Ended) -> None:
-        if flight := self._led.pop(exchange.id, None):
+        if flight := self._led.pop(exchange.call, None):
             if self._flights.get(exchange.identity.key) is flight:
                 del self._flights[exchange.identity.key]
             if flight.leased and self._leases is not None:

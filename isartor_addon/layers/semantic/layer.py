@@ -72,8 +72,8 @@ class SemanticLayer(Layer):
         self._rules = rules
         self._chance = chance
         self._learner = Learner(world, tools=rules.agents)
-        self._under_way: Latest[str, _UnderWay] = Latest(_MOST_UNDER_WAY)
-        """By the exchange's id."""
+        self._under_way: Latest[tuple[str, str], _UnderWay] = Latest(_MOST_UNDER_WAY)
+        """By the exchange's call."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, exchange: Exchange) -> Outcome | None:
@@ -83,7 +83,7 @@ class SemanticLayer(Layer):
             exchange.note(self.tag, "skip", reason)
             return None
         scope, under_way = exchange.in_scope(), _UnderWay(profile)
-        self._under_way[exchange.id] = under_way
+        self._under_way[exchange.call] = under_way
         if exchange.control.cache == "refresh":
             exchange.note(self.tag, "skip", "refresh")
             return None
@@ -105,15 +105,15 @@ class SemanticLayer(Layer):
 
     def outdone(self, exchange: Exchange) -> None:
         """There will be nothing to learn."""
-        self._under_way.pop(exchange.id, None)
+        self._under_way.pop(exchange.call, None)
 
     def lost(self, exchange: Exchange, reason: str) -> None:
         """There is nothing to learn."""
-        self._under_way.pop(exchange.id, None)
+        self._under_way.pop(exchange.call, None)
 
     def learn(self, exchange: Exchange, recording: Recording) -> None:
         """File the question under its scope, if the exact layer keeps the answer; compare, if there is a doubt."""
-        under_way = self._under_way.pop(exchange.id, None)
+        under_way = self._under_way.pop(exchange.call, None)
         if under_way is None or not exchange.control.store:
             return
         self._start(self._learner.learn(exchange, recording, vector=under_way.vector, doubt=under_way.doubt))
@@ -204,7 +204,7 @@ class SemanticLayer(Layer):
         if answer is not None:
             words = exchange.in_scope().words
             self._world.evidence.served(Hit(exchange.identity.key, words, near.key, near.similarity))
-            self._under_way.pop(exchange.id, None)
+            self._under_way.pop(exchange.call, None)
         return answer
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
