@@ -106,6 +106,24 @@ def test_what_is_no_hit(other: str) -> None:
     assert {"skip", "miss"} & {outcome for outcome, _ in steps(exchange)}
 
 
+def test_messages_of_one_socket_are_filed_each_under_its_own_words() -> None:
+    """They share an id: what is learned of one while the next is under way has nothing of the next one's."""
+    stage, one, two = Stage(), asked(ONE), asked("Who wrote Faust?")
+    two.id = one.id
+
+    async def scene() -> Any:
+        await stage.teach(asked(THIRD), said("another"))
+        assert [None, None] == [await stage.ask(one), await stage.ask(two)]
+        await stage.learn(one, said())
+        await stage.learn(two, said("Goethe."))
+        return stage.vectors.held[one.in_scope().key]
+
+    held = asyncio.run(scene())
+    expected = asyncio.run(stage.embedder.embed([embeddable(ONE), embeddable("Who wrote Faust?")]))
+    for exchange, vector in zip((one, two), expected, strict=True):
+        assert (held[exchange.identity.key] == vector).all()
+
+
 def test_only_is_for_the_very_words() -> None:
     """`x-isartor-cache: only` asks for what is stored for this request, not for another one's."""
     (outcome,) = asyncio.run(after_one(Stage(), asked(OTHER, cache="only")))
